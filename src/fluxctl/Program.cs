@@ -1,0 +1,6 @@
+namespace Fluxctl;
+
+internal static class Program
+{
+    private static int Main() => 0;
+}
