@@ -1,0 +1,36 @@
+namespace Fluxd.Core.Files;
+
+/// <summary>
+/// A handle for random access. Calls on one handle may overlap; handles of one file inside the daemon share one
+/// open file, so that the same principal's reader sees what a writer wrote before; everybody else sees the last
+/// committed content. The handle follows its node through renames and removal.
+/// <para>
+/// <see cref="CloseAsync"/> publishes; disposing without closing is what a dropped connection does: nothing is
+/// published, and a prefix worth keeping stays as a resumable upload.
+/// </para>
+/// </summary>
+public interface IOpenFile : IAsyncDisposable
+{
+    OpenAccess Access { get; }
+
+    /// <summary>Size and attributes including what was written and not yet committed.</summary>
+    ValueTask<NodeInfo> StatAsync(CancellationToken ct);
+
+    /// <summary>Reads up to the buffer's length; 0 at and beyond the end. Checks the checksum of what it reads.</summary>
+    ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct);
+
+    /// <summary>Takes all bytes; returns when they are accepted (not durable). Sequential writes stream into the chunker.</summary>
+    /// <exception cref="FluxException">QuotaExceeded, NoSpace, Fenced, Denied (not opened for writing).</exception>
+    ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct);
+
+    ValueTask TruncateAsync(long size, CancellationToken ct);
+
+    /// <summary>Attributes set here survive the commit at close.</summary>
+    ValueTask SetAttributesAsync(AttributeChange change, CancellationToken ct);
+
+    /// <summary>Publishes what was written so far; returns when bytes and name are on disk.</summary>
+    Task FsyncAsync(CancellationToken ct);
+
+    /// <summary>Publishes and ends the handle; returns when bytes and name are on disk. The node as it then is.</summary>
+    Task<NodeInfo> CloseAsync(CancellationToken ct);
+}
