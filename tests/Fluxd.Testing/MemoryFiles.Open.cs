@@ -1,0 +1,222 @@
+using Fluxd.Core;
+using Fluxd.Core.Accounts;
+using Fluxd.Core.Files;
+
+namespace Fluxd.Testing;
+
+public sealed partial class MemoryFiles
+{
+    public Task<IOpenFile> OpenAsync(Principal who, FilePath path, OpenRequest request, CancellationToken ct)
+    {
+        var writes = request.Access.HasFlag(OpenAccess.Write);
+        who.Require(writes ? Scopes.Write : Scopes.Read);
+        lock (_gate)
+        {
+            return Task.FromResult<IOpenFile>(Open(who, path, request, writes));
+        }
+    }
+
+    private Handle Open(Principal who, FilePath path, OpenRequest request, bool writes)
+    {
+        var node = FindOrCreate(who, path, request, writes);
+        if (node.Kind == NodeKind.Folder)
+        {
+            throw new FluxException(FluxError.IsFolder, "That is a folder.");
+        }
+
+        if (writes)
+        {
+            if (node.PendingIsPartial && !request.ContinuePartial)
+            {
+                node.Pending = null;
+            }
+
+            node.PendingIsPartial = false;
+            if (request.Truncate && !request.ContinuePartial)
+            {
+                node.Pending = [];
+            }
+        }
+
+        node.Handles++;
+        return new Handle(this, who, node, request);
+    }
+
+    private MemoryNode FindOrCreate(Principal who, FilePath path, OpenRequest request, bool writes)
+    {
+        if (!writes || !request.Create || path.IsRoot)
+        {
+            return Walk(who, path, followLink: true, partials: writes || request.ContinuePartial);
+        }
+
+        var parent = Folder(Walk(who, path.Parent, true, true));
+        if (parent.Children.TryGetValue(path.Name, out var there) && (there.Committed || there.Handles > 0 || there.Pending is not null))
+        {
+            return request.Exclusive ? throw Taken(path) : Walk(who, path, followLink: true, partials: true);
+        }
+
+        var node = Add(parent, path.Name, NodeKind.File, request.Attributes?.Mode ?? 0x1A4);
+        node.Committed = false;
+        node.Pending = [];
+        return node;
+    }
+
+    private sealed class Handle(MemoryFiles files, Principal who, MemoryNode node, OpenRequest request) : IOpenFile
+    {
+        private bool _closed;
+
+        public OpenAccess Access => request.Access;
+
+        public ValueTask<NodeInfo> StatAsync(CancellationToken ct)
+        {
+            lock (files._gate)
+            {
+                Live();
+                return new ValueTask<NodeInfo>(node.Info(who, withPending: true));
+            }
+        }
+
+        public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct)
+        {
+            lock (files._gate)
+            {
+                Live();
+                Need(OpenAccess.Read, "reading");
+                var bytes = node.Pending ?? node.Content;
+                if (offset >= bytes.Length)
+                {
+                    return new ValueTask<int>(0);
+                }
+
+                var count = (int)Math.Min(buffer.Length, bytes.Length - offset);
+                bytes.AsSpan((int)offset, count).CopyTo(buffer.Span);
+                return new ValueTask<int>(count);
+            }
+        }
+
+        public ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct)
+        {
+            lock (files._gate)
+            {
+                Live();
+                Need(OpenAccess.Write, "writing");
+                var bytes = node.Pending ?? [.. node.Content];
+                var at = request.Append ? bytes.Length : offset;
+                if (at + data.Length > bytes.Length)
+                {
+                    files.CheckQuota(who, at + data.Length - node.Content.Length);
+                    Array.Resize(ref bytes, (int)(at + data.Length));
+                }
+
+                data.Span.CopyTo(bytes.AsSpan((int)at));
+                node.Pending = bytes;
+                return ValueTask.CompletedTask;
+            }
+        }
+
+        public ValueTask TruncateAsync(long size, CancellationToken ct)
+        {
+            lock (files._gate)
+            {
+                Live();
+                Need(OpenAccess.Write, "writing");
+                files.CheckQuota(who, size - node.Content.Length);
+                var bytes = node.Pending ?? [.. node.Content];
+                Array.Resize(ref bytes, (int)size);
+                node.Pending = bytes;
+                return ValueTask.CompletedTask;
+            }
+        }
+
+        public ValueTask SetAttributesAsync(AttributeChange change, CancellationToken ct)
+        {
+            lock (files._gate)
+            {
+                Live();
+                node.TimePinned |= change.ModifiedAt is not null;
+                node.Apply(change, files.Now);
+            }
+
+            return change.Size is { } size ? TruncateAsync(size, ct) : ValueTask.CompletedTask;
+        }
+
+        public Task FsyncAsync(CancellationToken ct)
+        {
+            lock (files._gate)
+            {
+                Live();
+                Commit();
+                return Task.CompletedTask;
+            }
+        }
+
+        public Task<NodeInfo> CloseAsync(CancellationToken ct)
+        {
+            lock (files._gate)
+            {
+                Live();
+                Commit();
+                _closed = true;
+                node.Handles--;
+                return Task.FromResult(node.Info(who, withPending: false));
+            }
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            lock (files._gate)
+            {
+                if (!_closed)
+                {
+                    _closed = true;
+                    if (--node.Handles == 0)
+                    {
+                        Drop();
+                    }
+                }
+            }
+
+            return ValueTask.CompletedTask;
+        }
+
+        /// <summary>As after a lost connection: nothing is published; what was written stays for the owner to go on with.</summary>
+        private void Drop()
+        {
+            node.PendingIsPartial = node.Pending is { Length: > 0 };
+            if (!node.PendingIsPartial)
+            {
+                node.Pending = null;
+                if (!node.Committed)
+                {
+                    Detach(node);
+                }
+            }
+        }
+
+        private void Commit()
+        {
+            if (request.Access.HasFlag(OpenAccess.Write) && node.Pending is { } bytes)
+            {
+                files.CheckQuota(who, bytes.Length - node.Content.Length);
+                files.Publish(node, bytes);
+                node.Pending = null;
+            }
+        }
+
+        private void Live()
+        {
+            if (_closed)
+            {
+                throw FluxException.Invalid("The handle is closed.");
+            }
+        }
+
+        private void Need(OpenAccess access, string what)
+        {
+            if (!request.Access.HasFlag(access))
+            {
+                throw FluxException.Denied($"The file was not opened for {what}.");
+            }
+        }
+    }
+}
