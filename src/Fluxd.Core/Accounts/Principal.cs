@@ -44,6 +44,9 @@ public sealed record Principal
     /// <summary>Which key, token or session, for the audit log and for revocation.</summary>
     public string CredentialId { get; init; } = "";
 
+    /// <summary>Logged in with a password that somebody else made and that soon stops working: say so where it can be said.</summary>
+    public bool MustChangePassword { get; init; }
+
     /// <summary>May administer the daemon (an account's property; also needs the Admin scope).</summary>
     public bool IsAdmin { get; init; }
 

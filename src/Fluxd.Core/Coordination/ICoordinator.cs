@@ -3,13 +3,14 @@ using Fluxd.Core.Accounts;
 namespace Fluxd.Core.Coordination;
 
 /// <param name="Window">Sliding.</param>
-public sealed record Limiter(string Name, int Count, TimeSpan Window);
+/// <param name="Kept">What was taken survives a restart (passcodes: a crash must not give new tries).</param>
+public sealed record Limiter(string Name, int Count, TimeSpan Window, bool Kept = false);
 
 /// <summary>The named limiters and their defaults; configuration may change the numbers.</summary>
 public static class Limiters
 {
     /// <summary>Tries at a share's passcode, per share and per address.</summary>
-    public static readonly Limiter Passcode = new("passcode", 5, TimeSpan.FromMinutes(5));
+    public static readonly Limiter Passcode = new("passcode", 5, TimeSpan.FromMinutes(5), Kept: true);
 
     /// <summary>Signed-in requests of one client: 100 a second with bursts of 200.</summary>
     public static readonly Limiter Requests = new("requests", 200, TimeSpan.FromSeconds(2));
