@@ -47,4 +47,7 @@ public static class Limits
 
     /// <summary>API keys of one user, revoked ones included (kept for audit).</summary>
     public const int TokensPerUserMax = 1000;
+
+    /// <summary>Hashes in one question or recipe: 4096 chunks of 64 KiB are 256 MiB of file, in a frame of 150 KB.</summary>
+    public const int ChunksPerCallMax = 4096;
 }
