@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 
 namespace Fluxd.Core.Accounts;
 
@@ -8,7 +9,24 @@ namespace Fluxd.Core.Accounts;
 /// </summary>
 public sealed record PeerInfo(IPAddress Address, string Frontend, bool IsForwarded = false)
 {
-    public bool IsLoopback => !IsForwarded && IPAddress.IsLoopback(Address);
+    public bool IsLoopback => !IsForwarded && IPAddress.IsLoopback(Address.IsIPv4MappedToIPv6 ? Address.MapToIPv4() : Address);
+
+    /// <summary>What penalties and limiters count by: the IPv4 address, or the /64 that one IPv6 customer commands.</summary>
+    public string Network
+    {
+        get
+        {
+            var plain = Address.IsIPv4MappedToIPv6 ? Address.MapToIPv4() : Address;
+            if (plain.AddressFamily != AddressFamily.InterNetworkV6)
+            {
+                return plain.ToString();
+            }
+
+            var bytes = plain.GetAddressBytes();
+            bytes.AsSpan(8).Clear();
+            return new IPAddress(bytes) + "/64";
+        }
+    }
 }
 
 public abstract record Credential;
