@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# The one door to the project. Needs bash, apt and the .NET 10 SDK; what else a command needs it installs itself.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+. tests/parts/lib.sh
+
+usage() {
+  cat <<'TEXT'
+./build.sh COMMAND
+
+  run                 build, start fluxd in the foreground with its data under ./var, make the first user
+  test [quick|long]   build once, then every part; quick: no root, no peers; long: also the hour-long forms
+  test [quick|long] PART...
+                      only these parts: house store sftp http quic packaging load
+  check [quick|long]  test, and before it format, analyzers and shell scripts
+  publish             out/fluxd/: fluxd and fluxctl sharing one self-contained runtime
+  bench NAME|all      one script of bench/
+  pack                out/*.deb and the portable archive
+  repo                a signed apt repository from out/*.deb
+  api                 write the public surface of Fluxd.Core anew (a change shows in review)
+TEXT
+}
+
+need_sdk() {
+  if ! command -v dotnet >/dev/null 2>&1 || ! dotnet --list-sdks 2>/dev/null | grep -q '^10\.'; then
+    echo "fluxd is built by the .NET 10 SDK, which is not on the path. Install it (https://dotnet.microsoft.com/download/dotnet/10.0" >&2
+    echo "or your distribution's dotnet-sdk-10.0) and run ./build.sh again." >&2
+    exit 1
+  fi
+  export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1
+}
+
+build_all() {
+  dotnet build fluxd.sln --nologo -v q -clp:NoSummary
+}
+
+cmd_run() {
+  need_sdk
+  need_packages libsqlite3-0 || true # fluxd itself names what it misses
+  local project
+  for project in src/Fluxd.Daemon src/fluxctl; do
+    dotnet build "$project" -c Release --nologo -v q -clp:NoSummary
+  done
+  # exec: Ctrl-C and SIGTERM reach the daemon itself.
+  exec dotnet src/Fluxd.Daemon/bin/Release/net10.0/fluxd.dll --try ./var "$@"
+}
+
+cmd_test() {
+  local mode=full
+  case "${1:-}" in quick | long) mode=$1; shift ;; esac
+  need_sdk
+  run_parts "$mode" "$@"
+}
+
+cmd_check() {
+  need_sdk
+  local script
+  need_packages shellcheck
+  git ls-files '*.sh' | while read -r script; do shellcheck -x -S warning "$script"; done
+  dotnet format fluxd.sln --verify-no-changes
+  cmd_test "$@"
+}
+
+cmd_publish() {
+  need_sdk
+  local version=${FLUXD_VERSION:-} project
+  rm -rf out/fluxd
+  for project in src/Fluxd.Daemon src/fluxctl; do
+    # One folder for both: the runtime's files are the same, so the second only adds its own.
+    dotnet publish "$project" -c Release -r "${FLUXD_RID:-linux-x64}" --self-contained true --nologo -v q -clp:NoSummary \
+      -p:PublishReadyToRun=true -p:PublishTrimmed=false -p:DebugType=none -p:GenerateDocumentationFile=false \
+      ${version:+-p:Version="$version"} -o out/fluxd
+  done
+  out/fluxd/fluxd --version
+}
+
+cmd_bench() {
+  local name=${1:-}
+  [ -n "$name" ] || { echo "which one? $(cd bench && ls -- *.sh | sed 's/\.sh$//' | tr '\n' ' ')all" >&2; exit 2; }
+  need_sdk
+  shift
+  if [ "$name" = all ]; then
+    local script
+    for script in bench/*.sh; do [ "$(basename "$script")" = lib.sh ] || "$script" "$@"; done
+  else
+    [ -x "bench/$name.sh" ] || { echo "there is no bench/$name.sh" >&2; exit 2; }
+    "bench/$name.sh" "$@"
+  fi
+}
+
+# Packaging keeps its own scripts; this only finds them.
+cmd_packaging() {
+  local script=packaging/$1.sh
+  [ -x "$script" ] || { echo "there is no $script yet" >&2; exit 2; }
+  shift
+  need_sdk
+  "$script" "$@"
+}
+
+cmd_api() {
+  need_sdk
+  dotnet build tests/Fluxd.Tests --nologo -v q -clp:NoSummary
+  FLUXD_WRITE_API=1 dotnet test tests/Fluxd.Tests --no-build --nologo -v q --filter "FullyQualifiedName~CoreApiTests" || true
+  git diff --stat -- tests/Fluxd.Tests/Architecture/Core.api.txt
+}
+
+command=${1:-}
+[ $# -eq 0 ] || shift
+case "$command" in
+  run | test | check | publish | bench | api) "cmd_$command" "$@" ;;
+  pack | repo) cmd_packaging "$command" "$@" ;;
+  "" | help | --help | -h) usage ;;
+  *) usage >&2; exit 2 ;;
+esac
