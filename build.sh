@@ -30,8 +30,18 @@ need_sdk() {
   export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 MSBUILDDISABLENODEREUSE=1
 }
 
+# quietly COMMAND...: silent when it works, everything it said when it doesn't.
+quietly() {
+  local log rc=0
+  log=$(mktemp)
+  "$@" >"$log" 2>&1 || rc=$?
+  [ "$rc" = 0 ] || cat "$log" >&2
+  rm -f "$log"
+  return "$rc"
+}
+
 build_all() {
-  dotnet build fluxd.sln --nologo -v q -clp:NoSummary
+  quietly dotnet build fluxd.sln --nologo -v q
 }
 
 cmd_run() {
@@ -39,7 +49,7 @@ cmd_run() {
   need_packages libsqlite3-0 || true # fluxd itself names what it misses
   local project
   for project in src/Fluxd.Daemon src/fluxctl; do
-    dotnet build "$project" -c Release --nologo -v q -clp:NoSummary
+    quietly dotnet build "$project" -c Release --nologo -v q
   done
   # exec: Ctrl-C and SIGTERM reach the daemon itself.
   exec dotnet src/Fluxd.Daemon/bin/Release/net10.0/fluxd.dll --try ./var "$@"
@@ -67,7 +77,7 @@ cmd_publish() {
   rm -rf out/fluxd
   for project in src/Fluxd.Daemon src/fluxctl; do
     # One folder for both: the runtime's files are the same, so the second only adds its own.
-    dotnet publish "$project" -c Release -r "${FLUXD_RID:-linux-x64}" --self-contained true --nologo -v q -clp:NoSummary \
+    quietly dotnet publish "$project" -c Release -r "${FLUXD_RID:-linux-x64}" --self-contained true --nologo -v q \
       -p:PublishReadyToRun=true -p:PublishTrimmed=false -p:DebugType=none -p:GenerateDocumentationFile=false \
       ${version:+-p:Version="$version"} -o out/fluxd
   done
@@ -99,8 +109,8 @@ cmd_packaging() {
 
 cmd_api() {
   need_sdk
-  dotnet build tests/Fluxd.Tests --nologo -v q -clp:NoSummary
-  FLUXD_WRITE_API=1 dotnet test tests/Fluxd.Tests --no-build --nologo -v q --filter "FullyQualifiedName~CoreApiTests" || true
+  quietly dotnet build tests/Fluxd.Tests --nologo -v q
+  FLUXD_WRITE_API=1 quietly dotnet test tests/Fluxd.Tests --no-build --nologo -v q --filter "FullyQualifiedName~CoreApiTests"
   git diff --stat -- tests/Fluxd.Tests/Architecture/Core.api.txt
 }
 
