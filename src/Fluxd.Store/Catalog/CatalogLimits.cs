@@ -1,0 +1,32 @@
+namespace Fluxd.Store.Catalog;
+
+internal static class CatalogLimits
+{
+    /// <summary>Writes that may wait for the committer: beyond that callers wait to queue, so a flood can't fill memory.</summary>
+    public const int QueuedWritesMax = 20_000;
+
+    /// <summary>Connections that read at once: more would only wait for the disk, at 8 MiB of cache each.</summary>
+    public const int Readers = 4;
+
+    /// <summary>A reader's snapshot keeps the write-ahead log from being reused; a longer one is cut.</summary>
+    public static readonly TimeSpan ReadMax = TimeSpan.FromSeconds(5);
+
+    public const int PageBytes = 4096;
+
+    /// <summary>The writer's page cache.</summary>
+    public const int WriterCacheKiB = 64 << 10;
+
+    public const int ReaderCacheKiB = 8 << 10;
+
+    /// <summary>Beyond this the log is copied back after a commit, as far as readers allow.</summary>
+    public const int WalPassivePages = (16 << 20) / PageBytes;
+
+    /// <summary>Passive attempts are this far apart: each costs two syncs.</summary>
+    public const int WalPassiveStepPages = (4 << 20) / PageBytes;
+
+    /// <summary>Beyond this the committer waits a moment for readers to end, so that the log starts again from its beginning.</summary>
+    public const int WalRestartPages = (64 << 20) / PageBytes;
+
+    /// <summary>How long it then waits for them each time.</summary>
+    public static readonly TimeSpan RestartWait = TimeSpan.FromMilliseconds(200);
+}

@@ -1,0 +1,46 @@
+using Fluxd.Store.Catalog.Sqlite;
+
+namespace Fluxd.Store.Catalog;
+
+/// <summary>
+/// One caller's write on the committer's thread, inside a savepoint of its own: it takes effect as a whole or, if
+/// the work throws, not at all. Sees everything committed before it and what came before it in the same group.
+/// </summary>
+internal sealed class CatalogTransaction : CatalogReader
+{
+    private readonly List<Action> _afterCommit = [];
+
+    internal CatalogTransaction(Database database)
+        : base(database)
+    {
+    }
+
+    /// <summary>The next id of a kind in table <c>sequence</c>. Used once, even if the row is deleted later.</summary>
+    public long NextId(string kind) => NextIds(kind, 1);
+
+    /// <summary>The first of <paramref name="count"/> ids in a row.</summary>
+    public long NextIds(string kind, int count)
+    {
+        using var next = Sql("UPDATE sequence SET next = next + ?1 WHERE name = ?2 RETURNING next").Bind(count).Bind(kind);
+        return (next.RunScalar() ?? throw new ArgumentException($"There is no sequence \"{kind}\".", nameof(kind))) - count;
+    }
+
+    public int Run(string sql)
+    {
+        using var statement = Sql(sql);
+        return statement.Run();
+    }
+
+    /// <summary>
+    /// Runs on the committer's thread when this write is durable and before its caller hears of it: for memory that
+    /// mirrors the tables. Must be quick and must not throw.
+    /// </summary>
+    public void AfterCommit(Action action) => _afterCommit.Add(action);
+
+    internal int AfterCommitCount => _afterCommit.Count;
+
+    internal IReadOnlyList<Action> AfterCommitActions => _afterCommit;
+
+    /// <summary>The write that asked for them was rolled back.</summary>
+    internal void ForgetAfterCommit(int from) => _afterCommit.RemoveRange(from, _afterCommit.Count - from);
+}

@@ -1,0 +1,64 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Fluxd.Store.Catalog;
+
+/// <summary>One queued write: the work, and the caller who waits for it.</summary>
+internal abstract class CatalogWrite
+{
+    /// <summary>Somebody waits for durability now: the group ends after the writes that are there.</summary>
+    internal bool IsUrgent { get; init; } = true;
+
+    internal CancellationToken Cancellation { get; init; }
+
+    /// <summary>Runs the work; false when it threw (kept for <see cref="Settle"/>).</summary>
+    internal abstract bool Run(CatalogTransaction transaction);
+
+    /// <summary>Tells the caller: durable, or failed with the work's own exception.</summary>
+    internal abstract void Settle();
+
+    /// <summary>Tells the caller that it did not happen.</summary>
+    internal abstract void Fail(Exception exception);
+
+    internal abstract void Cancel();
+}
+
+internal sealed class CatalogWrite<T>(Func<CatalogTransaction, T> work) : CatalogWrite
+{
+    // The callers go on elsewhere: this thread belongs to the committer.
+    private readonly TaskCompletionSource<T> _caller = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private T? _result;
+    private Exception? _failure;
+
+    internal Task<T> Task => _caller.Task;
+
+    [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "It belongs to the caller, who gets it.")]
+    internal override bool Run(CatalogTransaction transaction)
+    {
+        try
+        {
+            _result = work(transaction);
+            return true;
+        }
+        catch (Exception e)
+        {
+            _failure = e;
+            return false;
+        }
+    }
+
+    internal override void Settle()
+    {
+        if (_failure is null)
+        {
+            _caller.TrySetResult(_result!);
+        }
+        else
+        {
+            _caller.TrySetException(_failure);
+        }
+    }
+
+    internal override void Fail(Exception exception) => _caller.TrySetException(_failure ?? exception);
+
+    internal override void Cancel() => _caller.TrySetCanceled(Cancellation);
+}

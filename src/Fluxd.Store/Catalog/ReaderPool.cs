@@ -1,0 +1,105 @@
+using System.Collections.Concurrent;
+using Fluxd.Core;
+using Fluxd.Store.Catalog.Sqlite;
+using SQLitePCL;
+
+namespace Fluxd.Store.Catalog;
+
+/// <summary>
+/// The connections that only read: they never write and never checkpoint, so that exactly one connection of the
+/// process does (SQLite before 3.51.3 can damage a WAL database when two do at once). Opened when first needed.
+/// </summary>
+internal sealed class ReaderPool(string path, TimeProvider clock) : IDisposable
+{
+    private readonly SemaphoreSlim _free = new(CatalogLimits.Readers);
+    private readonly ConcurrentStack<PooledReader> _idle = new();
+
+    /// <summary>Runs the work on the calling thread, in one snapshot.</summary>
+    internal async ValueTask<T> ReadAsync<T>(Func<CatalogReader, T> work, CancellationToken ct)
+    {
+        await _free.WaitAsync(ct);
+        try
+        {
+            var reader = _idle.TryPop(out var idle) ? idle : new PooledReader(path, clock);
+            try
+            {
+                return reader.Read(work);
+            }
+            finally
+            {
+                _idle.Push(reader);
+            }
+        }
+        finally
+        {
+            _free.Release();
+        }
+    }
+
+    public void Dispose()
+    {
+        while (_idle.TryPop(out var reader))
+        {
+            reader.Close();
+        }
+
+        _free.Dispose();
+    }
+
+    private sealed class PooledReader : CatalogReader
+    {
+        // Often enough to end within milliseconds of the limit, seldom enough not to show.
+        private const int StepsBetweenChecks = 20_000;
+
+        private const int NoCheckpointOnClose = 1006;
+
+        private readonly TimeProvider _clock;
+        private long _began;
+
+        internal PooledReader(string path, TimeProvider clock)
+            : base(Database.Open(path, raw.SQLITE_OPEN_READWRITE))
+        {
+            _clock = clock;
+            Database.Check(raw.sqlite3_db_config(Database.Handle, NoCheckpointOnClose, 1, out _), "no checkpoint on close");
+            Database.Execute($"PRAGMA query_only=1; PRAGMA cache_size=-{CatalogLimits.ReaderCacheKiB}; PRAGMA wal_autocheckpoint=0");
+            raw.sqlite3_progress_handler(Database.Handle, StepsBetweenChecks, _ => IsOverdue ? 1 : 0, null);
+        }
+
+        private bool IsOverdue => _clock.GetElapsedTime(_began) > CatalogLimits.ReadMax;
+
+        public override Statement Sql(string sql) => IsOverdue ? throw Overdue() : base.Sql(sql);
+
+        internal T Read<T>(Func<CatalogReader, T> work)
+        {
+            _began = _clock.GetTimestamp();
+            Run("BEGIN");
+            try
+            {
+                return work(this);
+            }
+            catch (SqlException e) when (e.IsInterrupted)
+            {
+                throw Overdue(e);
+            }
+            finally
+            {
+                _began = _clock.GetTimestamp();
+                if (Database.InTransaction)
+                {
+                    Run("COMMIT");
+                }
+            }
+        }
+
+        internal void Close() => Database.Dispose();
+
+        private void Run(string sql)
+        {
+            using var statement = Database.Sql(sql);
+            statement.Run();
+        }
+
+        private static FluxException Overdue(Exception? cause = null) =>
+            new(FluxError.Busy, "Reading the catalogue took too long; ask for less at once, or try again.", cause);
+    }
+}

@@ -1,0 +1,22 @@
+using SQLitePCL;
+
+namespace Fluxd.Store.Catalog.Sqlite;
+
+/// <summary>SQLite refused a statement. <see cref="Code"/> is the primary result code.</summary>
+internal sealed class SqlException(int extendedCode, string message) : Exception(message)
+{
+    public int ExtendedCode { get; } = extendedCode;
+
+    public int Code => ExtendedCode & 0xFF;
+
+    /// <summary>A UNIQUE, CHECK, NOT NULL or foreign-key rule said no.</summary>
+    public bool IsConstraint => Code == raw.SQLITE_CONSTRAINT;
+
+    public bool IsInterrupted => Code == raw.SQLITE_INTERRUPT;
+
+    public bool IsDiskFull => Code == raw.SQLITE_FULL;
+
+    /// <summary>The disk or the file can't be trusted any more: nothing may be written until a restart has looked at it.</summary>
+    public bool IsDamage => Code is raw.SQLITE_IOERR or raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB or raw.SQLITE_CANTOPEN
+        or raw.SQLITE_PROTOCOL or raw.SQLITE_READONLY;
+}

@@ -1,0 +1,45 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using SQLitePCL;
+
+namespace Fluxd.Store.Catalog.Sqlite;
+
+/// <summary>
+/// Binds to the system's SQLite: security fixes come with the distribution's updates, and Debian's build has the
+/// session extension that the log needs. Call <see cref="Load"/> before the first use of SQLite; again is free.
+/// </summary>
+internal static class SqliteLibrary
+{
+    /// <summary>The name that the binding and our own imports use; resolved here to what the system has.</summary>
+    internal const string Name = "e_sqlite3";
+
+    private static readonly Lazy<bool> s_loaded = new(LoadOnce);
+
+    internal static void Load() => _ = s_loaded.Value;
+
+    private static bool LoadOnce()
+    {
+        NativeLibrary.SetDllImportResolver(typeof(SQLite3Provider_e_sqlite3).Assembly, Resolve);
+        NativeLibrary.SetDllImportResolver(typeof(SqliteLibrary).Assembly, Resolve);
+        raw.SetProvider(new SQLite3Provider_e_sqlite3());
+        return true;
+    }
+
+    private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path)
+    {
+        if (name != Name)
+        {
+            return 0;
+        }
+
+        foreach (var candidate in (ReadOnlySpan<string>)["libsqlite3.so.0", "libsqlite3.dylib", "libsqlite3.so"])
+        {
+            if (NativeLibrary.TryLoad(candidate, out var handle))
+            {
+                return handle;
+            }
+        }
+
+        throw new DllNotFoundException("SQLite is missing: install it (on Debian: apt-get install libsqlite3-0).");
+    }
+}

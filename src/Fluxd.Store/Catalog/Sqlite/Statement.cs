@@ -1,0 +1,126 @@
+using System.Text;
+using SQLitePCL;
+
+namespace Fluxd.Store.Catalog.Sqlite;
+
+/// <summary>
+/// A prepared statement, rented from its connection's cache: bind the values in the order of the placeholders, step,
+/// read columns, dispose (which gives it back). BLOBs are read as spans that live until the next step.
+/// One thread at a time.
+/// </summary>
+internal sealed class Statement : IDisposable
+{
+    private readonly Database _database;
+    private readonly sqlite3_stmt _handle;
+    private int _bound;
+
+    internal Statement(Database database, string sql)
+    {
+        _database = database;
+        Sql = sql;
+        database.Check(raw.sqlite3_prepare_v3(database.Handle, sql, raw.SQLITE_PREPARE_PERSISTENT, out _handle), sql);
+    }
+
+    internal string Sql { get; }
+
+    public Statement Bind(long value) => Bound(raw.sqlite3_bind_int64(_handle, ++_bound, value));
+
+    public Statement Bind(long? value) => value is { } some ? Bind(some) : BindNull();
+
+    public Statement Bind(bool value) => Bind(value ? 1L : 0L);
+
+    // An empty span has no address, and SQLite would bind NULL for it.
+    public Statement Bind(ReadOnlySpan<byte> value) => Bound(value.IsEmpty
+        ? raw.sqlite3_bind_zeroblob(_handle, ++_bound, 0)
+        : raw.sqlite3_bind_blob(_handle, ++_bound, value));
+
+    public Statement Bind(byte[]? value) => value is null ? BindNull() : Bind(value.AsSpan());
+
+    public Statement Bind(ReadOnlyMemory<byte> value) => Bind(value.Span);
+
+    public Statement Bind(string? value) => value is null ? BindNull() : Bound(raw.sqlite3_bind_text(_handle, ++_bound, value));
+
+    public Statement BindNull() => Bound(raw.sqlite3_bind_null(_handle, ++_bound));
+
+    /// <summary>True: a row is there. False: done.</summary>
+    public bool Step()
+    {
+        var rc = raw.sqlite3_step(_handle);
+        return rc == raw.SQLITE_ROW || (rc == raw.SQLITE_DONE ? false : throw _database.Failure(rc, Sql));
+    }
+
+    /// <summary>Runs to the end and returns how many rows were inserted, updated or deleted.</summary>
+    public int Run()
+    {
+        while (Step())
+        {
+        }
+
+        return raw.sqlite3_changes(_database.Handle);
+    }
+
+    /// <summary>The first column of the first row; null without a row or for NULL. Runs to the end.</summary>
+    public long? RunScalar()
+    {
+        long? value = Step() ? LongOrNull(0) : null;
+        while (value is not null && Step())
+        {
+        }
+
+        return value;
+    }
+
+    public bool IsNull(int column) => raw.sqlite3_column_type(_handle, column) == raw.SQLITE_NULL;
+
+    public long Long(int column) => raw.sqlite3_column_int64(_handle, column);
+
+    public long? LongOrNull(int column) => IsNull(column) ? null : Long(column);
+
+    public int Int(int column) => checked((int)Long(column));
+
+    public bool Bool(int column) => Long(column) != 0;
+
+    /// <summary>Valid until the next step or dispose. Empty for NULL too.</summary>
+    public ReadOnlySpan<byte> Span(int column) => raw.sqlite3_column_blob(_handle, column);
+
+    public byte[] Bytes(int column) => Span(column).ToArray();
+
+    public byte[]? BytesOrNull(int column) => IsNull(column) ? null : Bytes(column);
+
+    // The blob form of a text column is its UTF-8.
+    public string Text(int column) => Encoding.UTF8.GetString(Span(column));
+
+    public string? TextOrNull(int column) => IsNull(column) ? null : Text(column);
+
+    /// <summary>For a second use with other values without going through the cache.</summary>
+    public Statement Again()
+    {
+        Reset();
+        return this;
+    }
+
+    public void Dispose()
+    {
+        Reset();
+        _database.Return(this);
+    }
+
+    internal void Close() => _handle.Dispose();
+
+    private void Reset()
+    {
+        // The code is that of the last step, which has been reported already.
+        _ = raw.sqlite3_reset(_handle);
+        if (_bound > 0)
+        {
+            _ = raw.sqlite3_clear_bindings(_handle);
+            _bound = 0;
+        }
+    }
+
+    private Statement Bound(int rc)
+    {
+        _database.Check(rc, Sql);
+        return this;
+    }
+}
