@@ -1,0 +1,48 @@
+using Fluxd.Core.Chunking;
+
+namespace Fluxd.Store.Packs.Codecs;
+
+/// <summary>Decides how a chunk is stored, and does it. Pure; safe from any thread.</summary>
+internal static class ChunkEncoder
+{
+    // A chunk beyond this is probed before the whole of it is compressed: the probe costs a quarter or less of it.
+    private const int ProbeFrom = 64 << 10;
+    private const int ProbeBytes = 16 << 10;
+
+    // Below this even good compression saves less than a row of the index costs.
+    private const int SmallestTried = 128;
+
+    /// <summary>
+    /// Stores <paramref name="raw"/> in <paramref name="destination"/> when compression pays (it saves an eighth or
+    /// more). With <see cref="ChunkCodec.Raw"/> nothing was written: the chunk is stored as it is.
+    /// </summary>
+    /// <param name="raw">The chunk.</param>
+    /// <param name="chunkClass">Its file's class.</param>
+    /// <param name="mode">What the administrator asked for.</param>
+    /// <param name="destination">At least as long as the chunk.</param>
+    /// <param name="length">The stored length.</param>
+    public static ChunkCodec Encode(
+        ReadOnlySpan<byte> raw, ChunkClass chunkClass, CompressionMode mode, Span<byte> destination, out int length)
+    {
+        length = raw.Length;
+        if (!Zstd.IsAvailable || raw.Length < SmallestTried || !IsWorthTrying(raw, chunkClass, mode, destination))
+            return ChunkCodec.Raw;
+        var stored = Zstd.TryCompress(raw, destination[..Worthwhile(raw.Length)]);
+        if (stored == 0)
+            return ChunkCodec.Raw;
+        length = stored;
+        return ChunkCodec.Zstd;
+    }
+
+    /// <summary>The longest compressed form that is worth keeping.</summary>
+    private static int Worthwhile(int length) => length - (length + 7) / 8;
+
+    private static bool IsWorthTrying(ReadOnlySpan<byte> raw, ChunkClass chunkClass, CompressionMode mode, Span<byte> scratch) => mode switch
+    {
+        CompressionMode.Off => false,
+        CompressionMode.On => true,
+        _ when chunkClass == ChunkClass.Media => false,
+        _ when raw.Length <= ProbeFrom => true,
+        _ => Zstd.TryCompress(raw.Slice((raw.Length - ProbeBytes) / 2, ProbeBytes), scratch[..Worthwhile(ProbeBytes)]) > 0,
+    };
+}
