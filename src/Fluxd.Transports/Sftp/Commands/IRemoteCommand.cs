@@ -7,11 +7,11 @@ namespace Fluxd.Transports.Sftp.Commands;
 
 /// <summary>What a command that a client asked for by "exec" gets: its words, its user, and its three streams.</summary>
 /// <param name="Arguments">The words after the command's name, quotes taken away, byte for byte.</param>
-public sealed record RemoteCommandCall(IReadOnlyList<byte[]> Arguments, Principal Who, string PeerText, IDuplexPipe Io, PipeWriter Errors)
+public sealed record RemoteCommandCall(IReadOnlyList<byte[]> Arguments, Principal Who, IDuplexPipe Io, Func<string, CancellationToken, ValueTask> Errors)
 {
     public ValueTask<FlushResult> PrintAsync(string text, CancellationToken ct) => Io.Output.WriteAsync(Encoding.UTF8.GetBytes(text), ct);
 
-    public ValueTask<FlushResult> PrintErrorAsync(string text, CancellationToken ct) => Errors.WriteAsync(Encoding.UTF8.GetBytes(text + "\n"), ct);
+    public ValueTask PrintErrorAsync(string text, CancellationToken ct) => Errors(text, ct);
 
     internal (HashSet<char> Options, List<byte[]> Operands) Split()
     {

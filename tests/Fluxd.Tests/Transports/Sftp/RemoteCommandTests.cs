@@ -16,16 +16,21 @@ public sealed class RemoteCommandTests
     private async Task<(int Status, byte[] Output, string Errors)> Run(string command, byte[] input, params string[] words)
     {
         var pair = new PipePair();
-        var errors = new Pipe();
+        var errors = new StringBuilder();
         await pair.Client.Output.WriteAsync(input);
         await pair.Client.Output.CompleteAsync();
-        var call = new RemoteCommandCall([.. words.Select(Encoding.UTF8.GetBytes)], People.Anna, "test", pair.Server, errors.Writer);
+        var call = new RemoteCommandCall([.. words.Select(Encoding.UTF8.GetBytes)], People.Anna, pair.Server, TakeError);
         using var stop = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         var output = ReadAll(pair.Client.Input);
         var status = await RemoteCommands.Over(_files, TimeProvider.System)[command].RunAsync(call, stop.Token);
         await pair.Server.Output.CompleteAsync();
-        await errors.Writer.CompleteAsync();
-        return (status, await output, Encoding.UTF8.GetString(await ReadAll(errors.Reader)));
+        return (status, await output, errors.ToString());
+
+        ValueTask TakeError(string line, CancellationToken ct)
+        {
+            errors.AppendLine(line);
+            return ValueTask.CompletedTask;
+        }
     }
 
     private static async Task<byte[]> ReadAll(PipeReader reader)
