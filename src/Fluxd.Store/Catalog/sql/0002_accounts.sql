@@ -6,6 +6,7 @@ CREATE TABLE user(
     state INTEGER NOT NULL,                     -- 1 active, 2 disabled, 3 removed (kept: files and log lines name the id)
     is_admin INTEGER NOT NULL DEFAULT 0,
     password TEXT,                              -- self-describing hash; NULL: none
+    password_generation INTEGER NOT NULL DEFAULT 1, -- moves with each new password, not with a re-hash of the same
     must_change INTEGER NOT NULL DEFAULT 0,
     password_expires INTEGER,
     quota_bytes INTEGER, quota_files INTEGER,
@@ -58,7 +59,14 @@ CREATE TABLE audit(
     id INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, actor TEXT NOT NULL,
     subject TEXT NOT NULL, peer TEXT NOT NULL, frontend TEXT NOT NULL, detail TEXT NOT NULL) STRICT;
 
-CREATE TABLE penalty(
-    key TEXT PRIMARY KEY NOT NULL, points INTEGER NOT NULL, until INTEGER NOT NULL, updated INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+-- From where an account logged in, and when last: such a pair is spared the failures of others.
+CREATE TABLE trusted_pair(
+    network TEXT NOT NULL, account TEXT NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY(network, account)) STRICT, WITHOUT ROWID;
 
-INSERT INTO sequence(name, next) VALUES ('user', 1), ('ssh_key', 1), ('user_group', 1), ('folder', 1), ('audit', 1);
+-- What limiters counted that must outlive a restart.
+CREATE TABLE limiter_take(
+    id INTEGER PRIMARY KEY, limiter TEXT NOT NULL, key TEXT NOT NULL, count INTEGER NOT NULL, at INTEGER NOT NULL) STRICT;
+CREATE INDEX limiter_take_at ON limiter_take(at);
+
+INSERT INTO sequence(name, next) VALUES ('user', 1), ('ssh_key', 1), ('user_group', 1), ('folder', 1), ('audit', 1), ('limiter_take', 1);
