@@ -68,6 +68,9 @@ public interface IAccounts
     /// <summary>What this user sees of shared folders now; from memory, so it may be asked for each operation.</summary>
     IReadOnlyList<FolderGrant> GrantsOf(long userId);
 
+    /// <summary>What the user's home holds now.</summary>
+    ValueTask<Usage> UsageOfAsync(string name, CancellationToken ct);
+
     ValueTask<AuditPage> AuditAsync(AuditQuery query, CancellationToken ct);
 
     /// <summary>A line that belongs to no account change (a reload, a killed session); durable within seconds.</summary>

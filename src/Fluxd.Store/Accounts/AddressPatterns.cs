@@ -12,6 +12,8 @@ internal sealed class AddressPatterns
 {
     public static readonly AddressPatterns Anywhere = new("", []);
 
+    public static readonly AddressPatterns Nowhere = new("", [new Pattern(true, null, "*")]);
+
     private readonly IReadOnlyList<Pattern> _patterns;
 
     private AddressPatterns(string text, IReadOnlyList<Pattern> patterns)
