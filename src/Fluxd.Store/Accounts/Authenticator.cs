@@ -219,5 +219,6 @@ internal sealed partial class Authenticator(
         _ => null,
     };
 
-    private static string Tidy(string name) => AccountName.Clean(AccountName.Normalize(name));
+    // A name that no account can have must not become one by being tidied for the log: "?" is in no name.
+    private static string Tidy(string name) => AccountName.Normalize(name) is var plain && AccountName.Clean(plain) is var clean && clean == plain ? plain : "?" + clean;
 }
