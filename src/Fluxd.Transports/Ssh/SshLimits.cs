@@ -57,8 +57,8 @@ internal static class SshLimits
     /// <summary>The same over all sources: each costs about 20 KiB.</summary>
     public const int UnauthenticatedMax = 2000;
 
-    /// <summary>OpenSSH allows 10 (MaxSessions); parallel SFTP libraries open more. Bounds memory: a window each.</summary>
-    public const int ChannelsMax = 32;
+    /// <summary>OpenSSH allows 10 (MaxSessions); some parallel SFTP libraries open a few more. Bounds memory: a window each.</summary>
+    public const int ChannelsMax = 16;
 
     /// <summary>64 × 32 KiB as OpenSSH: 2 MiB at 50 ms allow 40 MiB/s; 4 MiB allow 80, and are held only while data waits.</summary>
     public const int WindowBytes = 4 * 1024 * 1024;

@@ -26,4 +26,7 @@ public interface ISshChannel : IDuplexPipe
     bool IsStillValid { get; }
 
     ICoordinator Coordinator { get; }
+
+    /// <summary>Cancelled when the server stops: a service with nothing open returns at once, one with open files when they are closed.</summary>
+    CancellationToken Draining { get; }
 }

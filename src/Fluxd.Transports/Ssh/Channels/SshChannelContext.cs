@@ -1,0 +1,7 @@
+using Fluxd.Core.Accounts;
+using Fluxd.Core.Coordination;
+
+namespace Fluxd.Transports.Ssh.Channels;
+
+/// <summary>What a channel knows of its connection.</summary>
+internal sealed record SshChannelContext(Principal Principal, PeerInfo Peer, string ClientVersion, IAuthenticator Authenticator, ICoordinator Coordinator, CancellationToken Draining);
