@@ -1,0 +1,46 @@
+using Fluxd.Store.Catalog;
+
+namespace Fluxd.Store.Files;
+
+/// <summary>The bytes of one file version: a sealed row of <c>content</c>.</summary>
+/// <param name="Tag">32 bytes; equal content has an equal tag.</param>
+internal sealed record ContentRef(long Id, long Size, byte[] Tag);
+
+/// <summary>
+/// What the trees need of the layer that cuts, stores and reads bytes. Thread-safe. Content that no row refers to is
+/// removed by garbage collection, so dropping a sink needs no care.
+/// </summary>
+internal interface IContents
+{
+    IContentSink Begin();
+
+    /// <summary>Goes on with unsealed content at its durable size.</summary>
+    ValueTask<IContentSink> ResumeAsync(long content, CancellationToken ct);
+
+    /// <summary>Up to the buffer's length; 0 at the end. Every byte is checked before it is given.</summary>
+    ValueTask<int> ReadAsync(long content, long offset, Memory<byte> buffer, CancellationToken ct);
+}
+
+/// <summary>Content being written, from its first byte on. One caller at a time; disposing without sealing publishes nothing.</summary>
+internal interface IContentSink : IAsyncDisposable
+{
+    /// <summary>Accepted bytes.</summary>
+    long Length { get; }
+
+    ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken ct);
+
+    /// <summary>Appends a range of other content; chunks that lie whole in it are shared, only the edges are cut anew.</summary>
+    ValueTask AppendAsync(long content, long offset, long count, CancellationToken ct);
+
+    /// <summary>Reads back what was accepted, durable or not.</summary>
+    ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct);
+
+    /// <summary>Makes all accepted bytes durable, together with what <paramref name="also"/> writes (content id, durable size).</summary>
+    Task<T> FlushAsync<T>(Func<CatalogTransaction, long, long, T> also, CancellationToken ct);
+
+    /// <summary>
+    /// Ends the content and publishes it: <paramref name="publish"/> runs in the transaction that makes it durable, and
+    /// if it throws nothing of that transaction stays and the sink can be used on.
+    /// </summary>
+    Task<T> SealAsync<T>(Func<CatalogTransaction, ContentRef, T> publish, CancellationToken ct);
+}

@@ -1,0 +1,134 @@
+using Fluxd.Core;
+using Fluxd.Core.Feed;
+using Fluxd.Core.Files;
+using Fluxd.Store.Catalog;
+using Fluxd.Store.Feed;
+
+namespace Fluxd.Store.Files;
+
+/// <summary>Where content is to appear: over a node, or under a name that nothing has yet.</summary>
+internal sealed record Target(Mount Mount, FilePath PathInTree, NodeRow? Node, long Parent)
+{
+    public LoggedPlace Place => new(Mount.Root, PathInTree);
+}
+
+internal sealed record Publication(ContentRef Content, long Author, long Now)
+{
+    public AttributeChange? Attributes { get; init; }
+
+    public int ModeIfNew { get; init; } = Publisher.FileMode;
+
+    /// <summary>The version that the same open handle committed before: the new one takes its place.</summary>
+    public long ReplacesVersion { get; init; }
+
+    /// <summary>Quota that the upload held for this.</summary>
+    public long Reserved { get; init; }
+}
+
+/// <summary>
+/// Makes content the current version of a name: one transaction whose time doesn't depend on the content's size.
+/// Before it everybody sees the whole old file, after it the whole new one.
+/// </summary>
+internal static class Publisher
+{
+    public const int FileMode = 0x1A4;
+    public const int FolderMode = 0x1ED;
+    public const int LinkMode = 0x1FF;
+
+    public static NodeRow Publish(CatalogTransaction db, ChangeLog log, Target target, Publication what)
+    {
+        if (target.Node is { Kind: not NodeKind.File })
+        {
+            throw new FluxException(FluxError.IsFolder, $"\"{target.PathInTree.Name}\" is not a file; choose another name.");
+        }
+
+        Quotas.Charge(db, target.Mount, what.Content.Size - (target.Node?.Size ?? 0), target.Node is null ? 1 : 0, what.Reserved);
+        var node = target.Node ?? NewNode(db, target, what);
+        var version = NewVersion(db, node, what);
+        if (target.Node is { Version: > 0 } old)
+        {
+            EndVersion(db, old, what, target.Mount.Root);
+        }
+
+        var mtime = what.Attributes?.ModifiedAt?.Nanoseconds ?? what.Now;
+        using (var update = db.Sql("""
+            UPDATE node SET version = ?2, size = ?3, mtime = ?4, atime = coalesce(?5, atime), mode = coalesce(?6, mode), ctime = ?7, revision = revision + 1
+            WHERE id = ?1
+            """)
+            .Bind(node.Id).Bind(version).Bind(what.Content.Size).Bind(mtime).Bind(what.Attributes?.AccessedAt?.Nanoseconds)
+            .Bind((long?)(what.Attributes?.Mode & 0xFFF)).Bind(what.Now))
+        {
+            update.Run();
+        }
+
+        var published = NodeTable.Get(db, node.Id)!;
+        log.Append(db, ChangeKind.Put, published, target.Place, null, what.Author, what.Now);
+        return published;
+    }
+
+    public static void Check(Precondition condition, NodeRow? node)
+    {
+        if (condition.NotExists && node is not null)
+        {
+            throw new FluxException(FluxError.Exists, "The name is taken.");
+        }
+
+        if ((condition.MustExist && node is null)
+            || (condition.Version is { } version && node?.Version != version)
+            || (condition.Tags is { } tags && !tags.Any(tag => node is not null && tag.Span.SequenceEqual(node.Tag)))
+            || (condition.TagsNot is { } not && node is not null && not.Any(tag => tag.Span.SequenceEqual(node.Tag))))
+        {
+            throw FluxException.Conflict("The file changed since you looked; read it again, then decide.");
+        }
+    }
+
+    private static NodeRow NewNode(CatalogTransaction db, Target target, Publication what) => NodeTable.Insert(db, new NodeRow
+    {
+        Id = 0,
+        Parent = target.Parent,
+        Name = target.PathInTree.Name,
+        Kind = NodeKind.File,
+        Owner = what.Author,
+        Mode = what.ModeIfNew & 0xFFF,
+        ModifiedAt = what.Now,
+        AccessedAt = what.Now,
+        ChangedAt = what.Now,
+        CreatedAt = what.Now,
+        Since = what.Now,
+    });
+
+    private static long NewVersion(CatalogTransaction db, NodeRow node, Publication what)
+    {
+        var id = db.NextId("version");
+        using var insert = db.Sql("INSERT INTO version(id, node, content, size, mtime, created, author) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+            .Bind(id).Bind(node.Id).Bind(what.Content.Id).Bind(what.Content.Size)
+            .Bind(what.Attributes?.ModifiedAt?.Nanoseconds ?? what.Now).Bind(what.Now).Bind(what.Author);
+        insert.Run();
+        return id;
+    }
+
+    /// <summary>
+    /// The version before becomes the past, unless it is only a moment of the present: one that the same handle wrote,
+    /// or one that came within <see cref="FilesLimits.VersionSpacing"/> of the last one kept.
+    /// </summary>
+    private static void EndVersion(CatalogTransaction db, NodeRow old, Publication what, long root)
+    {
+        if (old.Version == what.ReplacesVersion || IsTooSoon(db, old))
+        {
+            using var drop = db.Sql("DELETE FROM version WHERE id = ?1").Bind(old.Version);
+            drop.Run();
+            return;
+        }
+
+        using var end = db.Sql("UPDATE version SET replaced = ?2, root = ?3, mtime = ?4 WHERE id = ?1").Bind(old.Version).Bind(what.Now).Bind(root).Bind(old.ModifiedAt);
+        end.Run();
+    }
+
+    private static bool IsTooSoon(CatalogReader db, NodeRow old)
+    {
+        using var row = db.Sql("""
+            SELECT created - (SELECT max(created) FROM version WHERE node = ?1 AND replaced IS NOT NULL) FROM version WHERE id = ?2
+            """).Bind(old.Id).Bind(old.Version);
+        return row.RunScalar() is { } gap && gap < FilesLimits.VersionSpacing.Ticks * 100;
+    }
+}
