@@ -67,12 +67,15 @@ public sealed partial class MemoryFiles
 
         public OpenAccess Access => request.Access;
 
+        // What a dropped connection left is seen only by who asks for it; what is being written, by all handles.
+        private bool Sees => !node.PendingIsPartial || request.ContinuePartial;
+
         public ValueTask<NodeInfo> StatAsync(CancellationToken ct)
         {
             lock (files._gate)
             {
                 Live();
-                return new ValueTask<NodeInfo>(node.Info(who, withPending: true));
+                return new ValueTask<NodeInfo>(node.Info(who, withPending: Sees));
             }
         }
 
@@ -82,7 +85,7 @@ public sealed partial class MemoryFiles
             {
                 Live();
                 Need(OpenAccess.Read, "reading");
-                var bytes = node.Pending ?? node.Content;
+                var bytes = Sees ? node.Pending ?? node.Content : node.Content;
                 if (offset >= bytes.Length)
                 {
                     return new ValueTask<int>(0);

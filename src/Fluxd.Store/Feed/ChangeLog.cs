@@ -9,13 +9,8 @@ namespace Fluxd.Store.Feed;
 internal readonly record struct LoggedPlace(long Root, FilePath Path);
 
 /// <summary>Appends to the change log in the transaction of the change itself, so that the feed can't miss or invent one.</summary>
-internal sealed class ChangeLog
+internal sealed class ChangeLog(ChangeSignal signal)
 {
-    private readonly Action<long> _announce;
-
-    /// <param name="announce">Told the newest sequence number once it is durable.</param>
-    public ChangeLog(Action<long> announce) => _announce = announce;
-
     public void Append(CatalogTransaction db, ChangeKind kind, NodeRow node, LoggedPlace place, LoggedPlace? from, long author, long now)
     {
         // Between two trees there is no move that one reader could follow: it leaves the one and comes into the other.
@@ -38,6 +33,6 @@ internal sealed class ChangeLog
             .Bind(sequence).Bind((long)kind).Bind(node.Id).Bind((long)node.Kind).Bind(place.Root).Bind(place.Path.ToBytes())
             .Bind(from?.ToBytes()).Bind(node.Version).Bind(node.Size).Bind(node.Tag).Bind(node.ModifiedAt).Bind(now).Bind(author);
         insert.Run();
-        db.AfterCommit(() => _announce(sequence));
+        db.AfterCommit(() => signal.Announce(sequence));
     }
 }

@@ -5,7 +5,7 @@ using Fluxd.Core.Files;
 namespace Fluxd.Store.Files;
 
 /// <summary>
-/// The one choke point: every path that any operation touches passes <see cref="Check"/>. It holds the credential's
+/// The one choke point: every path that any operation touches passes <c>Check</c>. It holds the credential's
 /// scope and path prefix, the right on a shared folder, the past's being read-only, and what can't be done to a top.
 /// </summary>
 internal static class Access

@@ -25,11 +25,11 @@ internal sealed partial class FileStore
             {
                 var spot = WalkToMaybe(view, db, Operation.RemoveFile, path, followLast: false);
                 Publisher.Check(precondition, spot.Node);
-                open.Partials.Forget(db, view, spot);
+                var forgot = Partials.Forget(db, view, spot);
                 if (spot.Node is null)
                 {
                     // Nobody but its writer knew the name: there is nothing to put into the trash.
-                    return open.DropPending(view.User.Id, spot) ? true : throw spot.Missing();
+                    return open.DropPending(view.User.Id, spot) || forgot ? true : throw spot.Missing();
                 }
 
                 if (spot.Node.IsFolder)
@@ -154,11 +154,11 @@ internal sealed partial class FileStore
         return spot;
     }
 
-    internal Spot MakeFolder(View view, CatalogTransaction db, FilePath path, AttributeChange? attributes, bool parents)
+    private Spot MakeFolder(View view, CatalogTransaction db, FilePath path, AttributeChange? attributes, bool parents)
     {
         if (parents && !path.IsRoot)
         {
-            MakeFolder(view, db, path.Parent, null, parents);
+            MakeParents(view, db, path.Parent);
         }
 
         var there = WalkToMaybe(view, db, Operation.MakeFolder, path, followLast: parents);
@@ -170,6 +170,19 @@ internal sealed partial class FileStore
         var node = Add(db, view, there, NodeKind.Folder, attributes?.Mode ?? Publisher.FolderMode, null, attributes);
         trees.Log.Append(db, ChangeKind.MakeFolder, node, PlaceOf(there), null, view.User.Id, trees.Now);
         return there with { Node = node };
+    }
+
+    internal void MakeParents(View view, CatalogTransaction db, FilePath path)
+    {
+        var there = new PathWalk(view, db);
+        for (var depth = 1; depth <= path.Names.Length; depth++)
+        {
+            var part = FilePath.From(path.Names[..depth]);
+            if (there.Find(part, followLast: true, lastMayBeMissing: true) is { Node: null, IsSnapshotList: false })
+            {
+                MakeFolder(view, db, part, null, parents: false);
+            }
+        }
     }
 
     private NodeRow Add(CatalogTransaction db, View view, Spot place, NodeKind kind, int mode, byte[]? target, AttributeChange? attributes = null)
@@ -223,14 +236,15 @@ internal sealed partial class FileStore
         }
 
         var now = trees.Now;
-        if (place.Node is { } there)
-        {
-            Replace(db, view, node, there, place, replace, now);
-        }
-
+        var superseded = place.Node is { } there ? Replace(db, view, node, there, place, replace, now) : 0;
         ChangeTree(db, source, place, node);
         NodeTable.Move(db, node, place.Parent, place.Path.Name, now);
-        open.Partials.Move(db, view, source, place);
+        if (superseded != 0)
+        {
+            Trash.Link(db, node.Id, superseded);
+        }
+
+        Partials.Move(db, view, source, place);
         var moved = NodeTable.Get(db, node.Id)!;
         trees.Log.Append(db, ChangeKind.Move, moved, PlaceOf(place), PlaceOf(source), view.User.Id, now);
         return Show(view, moved, place.Mount!);
@@ -245,7 +259,7 @@ internal sealed partial class FileStore
         }
 
         var isOpen = open.MovePending(view.User.Id, source, place);
-        if (!open.Partials.Move(db, view, source, place) && !isOpen)
+        if (!Partials.Move(db, view, source, place) && !isOpen)
         {
             throw source.Missing();
         }
@@ -253,7 +267,8 @@ internal sealed partial class FileStore
         return open.Partials.Find(view, db, place) ?? throw source.Missing();
     }
 
-    internal static void Replace(CatalogTransaction db, View view, NodeRow node, NodeRow there, Spot place, bool replace, long now)
+    /// <returns>The file whose past the newcomer takes over; 0 when what was there went to the trash.</returns>
+    internal static long Replace(CatalogTransaction db, View view, NodeRow node, NodeRow there, Spot place, bool replace, long now)
     {
         if (!replace)
         {
@@ -277,12 +292,12 @@ internal sealed partial class FileStore
 
         if (there.Kind == NodeKind.File && node.Kind == NodeKind.File)
         {
-            Trash.Supersede(db, there, node, place.Mount!, now);
+            Trash.Supersede(db, there, place.Mount!, now);
+            return there.Id;
         }
-        else
-        {
-            Trash.Put(db, there, place.Mount!, PathInTree(place), view.User.Id, now);
-        }
+
+        Trash.Put(db, there, place.Mount!, PathInTree(place), view.User.Id, now);
+        return 0;
     }
 
     private static void ChangeTree(CatalogTransaction db, Spot source, Spot place, NodeRow node)

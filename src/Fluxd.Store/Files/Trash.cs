@@ -19,26 +19,27 @@ internal static class Trash
         insert.Run();
     }
 
-    /// <summary>
-    /// Another file takes the node's name: the old one lives on as the past of its successor, whose list of versions
-    /// goes on with it, so that editors that save by renaming keep their history.
-    /// </summary>
-    public static void Supersede(CatalogTransaction db, NodeRow old, NodeRow successor, Mount mount, long now)
+    /// <summary>Another file takes the node's name: then <see cref="Link"/> must follow.</summary>
+    public static void Supersede(CatalogTransaction db, NodeRow old, Mount mount, long now)
     {
         NodeTable.Detach(db, old, now);
-        Quotas.Charge(db, mount, -(old.Kind == NodeKind.File ? old.Size : 0), -1);
-        using (var end = db.Sql("UPDATE version SET replaced = ?2, root = ?3 WHERE id = ?1").Bind(old.Version).Bind(now).Bind(mount.Root))
-        {
-            end.Run();
-        }
+        Quotas.Charge(db, mount, -old.Size, -1);
+        using var end = db.Sql("UPDATE version SET replaced = ?2, root = ?3 WHERE id = ?1").Bind(old.Version).Bind(now).Bind(mount.Root);
+        end.Run();
+    }
 
-        // A successor that has a past of its own keeps it: then the old one hangs at the end of that chain.
+    /// <summary>
+    /// The superseded file lives on as the past of its successor, whose list of versions goes on with it, so that
+    /// editors that save by renaming keep their history. A successor with a past of its own keeps that too.
+    /// </summary>
+    public static void Link(CatalogTransaction db, long successor, long old)
+    {
         using var link = db.Sql("""
             WITH RECURSIVE chain(id, before) AS (
                 SELECT id, before FROM node WHERE id = ?1
                 UNION ALL SELECT n.id, n.before FROM chain c JOIN node n ON n.id = c.before)
             UPDATE node SET before = ?2 WHERE id = (SELECT id FROM chain WHERE before IS NULL)
-            """).Bind(successor.Id).Bind(old.Id);
+            """).Bind(successor).Bind(old);
         link.Run();
     }
 }

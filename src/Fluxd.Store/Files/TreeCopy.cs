@@ -21,6 +21,7 @@ internal sealed class TreeCopy(CatalogTransaction db, Trees trees, View view)
             throw FluxException.Invalid("A folder can't be copied into itself.");
         }
 
+        var superseded = 0L;
         if (place.Node is { } there)
         {
             if (there.Id == node.Id && source.AsOf is null)
@@ -28,13 +29,13 @@ internal sealed class TreeCopy(CatalogTransaction db, Trees trees, View view)
                 throw FluxException.Invalid("The file can't be copied onto itself.");
             }
 
-            FileStore.Replace(db, view, node with { Kind = node.Kind }, there, place, replace, _now);
+            superseded = FileStore.Replace(db, view, node, there, place, replace, _now);
         }
 
         var copy = Copy(node, source.AsOf, place.Parent, place.Path.Name, FileStore.PathInTree(place), place.Mount!.Root);
-        if (place.Node is { Kind: NodeKind.File } old && copy.Kind == NodeKind.File)
+        if (superseded != 0)
         {
-            Succeed(copy.Id, old.Id);
+            Trash.Link(db, copy.Id, superseded);
         }
 
         Quotas.Charge(db, place.Mount!, _bytes, _count);
@@ -112,17 +113,5 @@ internal sealed class TreeCopy(CatalogTransaction db, Trees trees, View view)
         using var point = db.Sql("UPDATE node SET version = ?2 WHERE id = ?1").Bind(copy.Id).Bind(version);
         point.Run();
         return version;
-    }
-
-    // Replace() hung the old file onto the original; it is the copy whose past it is.
-    private void Succeed(long copy, long old)
-    {
-        using (var loose = db.Sql("UPDATE node SET before = NULL WHERE before = ?1").Bind(old))
-        {
-            loose.Run();
-        }
-
-        using var link = db.Sql("UPDATE node SET before = ?2 WHERE id = ?1").Bind(copy).Bind(old);
-        link.Run();
     }
 }

@@ -1,5 +1,3 @@
-using System.Text;
-using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
 
@@ -56,5 +54,4 @@ internal sealed record View(Principal Who, UserInfo User, Mount Home, IReadOnlyL
 
     public static readonly FileName SnapshotsName = FileName.From(".snapshots");
 
-    public static FileName NameOf(string text) => FileName.From(Encoding.UTF8.GetBytes(text));
 }

@@ -1,0 +1,185 @@
+using Fluxd.Core;
+using Fluxd.Core.Accounts;
+using Fluxd.Core.Files;
+
+namespace Fluxd.Store.Files;
+
+/// <summary>
+/// One handle. It reads the content that it opened until handles that share its open file write or commit something
+/// newer; another user's commit never changes the content under a reader.
+/// </summary>
+internal sealed class FileHandle(
+    OpenFiles open, FileWriting writing, Principal who, OpenFile file, OpenRequest request, Committed? opened, NodeInfo? shown) : IOpenFile
+{
+    private NodeInfo? _shown = shown;
+    private int _ended;
+
+    public OpenAccess Access => request.Access;
+
+    private bool Writes => request.Access.HasFlag(OpenAccess.Write);
+
+    private Committed? Newest => file.Own is { } own && own.Version > (opened?.Version ?? 0) ? own : opened;
+
+    public ValueTask<NodeInfo> StatAsync(CancellationToken ct) => GatedAsync(
+        async () => await writing.StatAsync(who, file, Newest, _shown, ct),
+        ct);
+
+    public async ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct)
+    {
+        Need(OpenAccess.Read, "reading");
+        if (offset < 0)
+        {
+            throw FluxException.Invalid("An offset can't be negative.");
+        }
+
+        if (file.Draft is not null)
+        {
+            // The draft may be committed while this waits: then what it held is the newest content.
+            var read = await GatedAsync(async () => file.Draft is { } draft ? await draft.ReadAsync(offset, buffer, ct) : -1, ct);
+            if (read >= 0)
+            {
+                return read;
+            }
+        }
+
+        return Newest is { } newest && offset < newest.Content.Size ? await writing.Contents.ReadAsync(newest.Content.Id, offset, buffer, ct) : 0;
+    }
+
+    public async ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct)
+    {
+        Need(OpenAccess.Write, "writing");
+        if (offset < 0)
+        {
+            throw FluxException.Invalid("An offset can't be negative.");
+        }
+
+        await GatedAsync(
+            async () =>
+            {
+                var draft = writing.DraftOf(file, Newest);
+                var at = request.Append ? draft.Length : offset;
+                await writing.AllowAsync(who, file, at + data.Length, ct);
+                await draft.WriteAsync(at, data, ct);
+                await writing.KeepWhenDueAsync(who, file, ct);
+                return true;
+            },
+            ct);
+    }
+
+    public async ValueTask TruncateAsync(long size, CancellationToken ct)
+    {
+        Need(OpenAccess.Write, "writing");
+        if (size < 0)
+        {
+            throw FluxException.Invalid("A size can't be negative.");
+        }
+
+        await GatedAsync(
+            async () =>
+            {
+                await writing.AllowAsync(who, file, size, ct);
+                await writing.DraftOf(file, Newest).TruncateAsync(size, ct);
+                return true;
+            },
+            ct);
+    }
+
+    public async ValueTask SetAttributesAsync(AttributeChange change, CancellationToken ct)
+    {
+        Need(OpenAccess.Write, "writing");
+        if (change.Size is { } size)
+        {
+            await TruncateAsync(size, ct);
+        }
+
+        await GatedAsync(
+            async () =>
+            {
+                // They count at once, and once more with the commit, which would otherwise set the time to its own.
+                if (file.Draft is not null)
+                {
+                    file.Pinned = OpenFiles.Merge(file.Pinned, change);
+                }
+
+                _shown = await writing.SetAttributesAsync(who, file, change, ct) ?? _shown;
+                return true;
+            },
+            ct);
+    }
+
+    public Task FsyncAsync(CancellationToken ct) => CommitAsync(ct);
+
+    public async Task<NodeInfo> CloseAsync(CancellationToken ct)
+    {
+        var node = await CommitAsync(ct) ?? await StatAsync(ct);
+        if (Interlocked.Exchange(ref _ended, 1) == 0)
+        {
+            if (Writes)
+            {
+                open.LeaveWriting(file);
+            }
+
+            open.Leave(file);
+        }
+
+        return node;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _ended, 1) != 0)
+        {
+            return;
+        }
+
+        await file.Gate.WaitAsync(CancellationToken.None);
+        try
+        {
+            if (Writes && open.LeaveWriting(file))
+            {
+                await writing.AbandonAsync(who, file);
+            }
+        }
+        finally
+        {
+            file.Gate.Release();
+            open.Leave(file);
+        }
+    }
+
+    private async Task<NodeInfo?> CommitAsync(CancellationToken ct) => Writes
+        ? await GatedAsync(async () => _shown = await writing.CommitAsync(who, file, ct) ?? _shown, ct)
+        : null;
+
+    private async ValueTask<T> GatedAsync<T>(Func<Task<T>> work, CancellationToken ct)
+    {
+        Live();
+        await file.Gate.WaitAsync(ct);
+        try
+        {
+            Live();
+            return await work();
+        }
+        finally
+        {
+            file.Gate.Release();
+        }
+    }
+
+    private void Need(OpenAccess access, string what)
+    {
+        Live();
+        if (!request.Access.HasFlag(access))
+        {
+            throw FluxException.Denied($"The file was not opened for {what}.");
+        }
+    }
+
+    private void Live()
+    {
+        if (Volatile.Read(ref _ended) != 0)
+        {
+            throw FluxException.Invalid("The handle is closed.");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+using Fluxd.Core;
+using Fluxd.Core.Accounts;
+using Fluxd.Core.Files;
+using Fluxd.Store.Catalog;
+using Fluxd.Store.Uploads;
+
+namespace Fluxd.Store.Files;
+
+/// <summary>Opening files, and copying ranges between open ones.</summary>
+internal sealed partial class FileStore
+{
+    public async Task<IOpenFile> OpenAsync(Principal who, FilePath path, OpenRequest request, CancellationToken ct)
+    {
+        var writes = request.Access.HasFlag(OpenAccess.Write);
+        if (request.Access.HasFlag(OpenAccess.Read))
+        {
+            Access.Check(who, Operation.Read, path);
+        }
+
+        if (writes)
+        {
+            Access.Check(who, Operation.Write, path);
+        }
+
+        var (view, plan) = await trees.ReadAsync(who, (view, db) => (view, PlanOpen(view, db, path, request, writes)), ct);
+        var file = open.Join(plan.Spot, view, writes, request.Frontend);
+        try
+        {
+            await file.Gate.WaitAsync(ct);
+            try
+            {
+                await PrepareAsync(file, plan, request, writes, ct);
+            }
+            finally
+            {
+                file.Gate.Release();
+            }
+        }
+        catch
+        {
+            if (writes)
+            {
+                open.LeaveWriting(file);
+            }
+
+            open.Leave(file);
+            throw;
+        }
+
+        var committed = plan.Spot.Node is { } node ? new Committed(node.Version, new ContentRef(node.Content, node.Size, node.Tag)) : null;
+        return new FileHandle(open, Writing, who, file, request, committed, plan.Shown);
+    }
+
+    public async Task<long> CopyRangeAsync(IOpenFile from, long fromOffset, IOpenFile to, long toOffset, long count, CancellationToken ct)
+    {
+        var buffer = new byte[FilesLimits.CopyBytes];
+        var copied = 0L;
+        while (count == 0 || copied < count)
+        {
+            var want = count == 0 ? buffer.Length : (int)Math.Min(buffer.Length, count - copied);
+            var got = await from.ReadAsync(fromOffset + copied, buffer.AsMemory(0, want), ct);
+            if (got == 0)
+            {
+                break;
+            }
+
+            await to.WriteAsync(toOffset + copied, buffer.AsMemory(0, got), ct);
+            copied += got;
+        }
+
+        return copied;
+    }
+
+    private FileWriting Writing => field ??= new FileWriting(trees, open, contents, spool);
+
+    private OpenPlan PlanOpen(View view, CatalogReader db, FilePath path, OpenRequest request, bool writes)
+    {
+        var spot = new PathWalk(view, db).Find(path, followLast: !(request.Create && request.Exclusive), lastMayBeMissing: true);
+        Access.Check(view.Who, writes ? (spot.Node is null ? Operation.Create : Operation.Write) : Operation.Read, spot);
+        var sees = writes || request.ContinuePartial;
+        var kept = sees ? Partials.FindKept(db, view.User.Id, spot) : null;
+        var pending = sees ? open.Find(view.User.Id, spot) : null;
+        if (spot.Node is null && !spot.IsSnapshotList)
+        {
+            if (kept is null && pending is null && !(writes && request.Create))
+            {
+                throw spot.Missing();
+            }
+        }
+
+        if (request is { Create: true, Exclusive: true } && (spot.Exists || kept is not null || pending is not null))
+        {
+            throw Taken(path);
+        }
+
+        if (spot.IsSnapshotList || spot.Node is { IsFolder: true })
+        {
+            throw new FluxException(FluxError.IsFolder, "That is a folder.");
+        }
+
+        var shown = spot.Node is null ? open.Partials.Find(view, db, spot) : Show(view, spot.Node, spot.Mount!);
+        return new OpenPlan(spot, kept, shown, Quotas.Free(db, spot.Mount!));
+    }
+
+    /// <summary>Under the file's gate: makes the draft that the flags ask for.</summary>
+    private async Task PrepareAsync(OpenFile file, OpenPlan plan, OpenRequest request, bool writes, CancellationToken ct)
+    {
+        if (!writes && !(request.ContinuePartial && plan.Kept is not null))
+        {
+            return;
+        }
+
+        file.AllowedLength = plan.Free == long.MaxValue ? long.MaxValue : file.PaidBytes + plan.Free + (plan.Kept?.Reserved ?? 0);
+        if (file.Draft is null && plan.Kept is { } kept)
+        {
+            if (request.ContinuePartial)
+            {
+                file.Draft = kept.Content is { } content ? await Draft.ResumeAsync(contents, spool, content, ct) : new Draft(contents, spool, null);
+                file.Kept = kept;
+                return;
+            }
+
+            // Begun anew: what was left before is dropped.
+            await trees.Catalog.WriteAsync(
+                db =>
+                {
+                    if (UploadTable.Get(db, kept.Id) is { } row)
+                    {
+                        UploadTable.Delete(db, row);
+                    }
+
+                    return true;
+                },
+                ct);
+        }
+
+        if (file.Draft is not null)
+        {
+            if (request is { Truncate: true, ContinuePartial: false })
+            {
+                await file.Draft.TruncateAsync(0, ct);
+            }
+
+            return;
+        }
+
+        if (plan.Spot.Node is null)
+        {
+            file.Draft = new Draft(contents, spool, null);
+            file.ModeIfNew = request.Attributes?.Mode ?? Publisher.FileMode;
+            file.Exclusive = request.Exclusive;
+            file.Pinned = request.Attributes is { } given ? OpenFiles.Merge(file.Pinned, given) : file.Pinned;
+        }
+        else if (request is { Truncate: true, ContinuePartial: false })
+        {
+            file.Draft = new Draft(contents, spool, null);
+        }
+    }
+
+    private sealed record OpenPlan(Spot Spot, UploadRow? Kept, NodeInfo? Shown, long Free);
+}

@@ -1,0 +1,259 @@
+using Fluxd.Core;
+using Fluxd.Core.Accounts;
+using Fluxd.Core.Feed;
+using Fluxd.Core.Files;
+using Fluxd.Core.Uploads;
+using Fluxd.Store.Catalog;
+using Fluxd.Store.Feed;
+using Fluxd.Store.Uploads;
+
+namespace Fluxd.Store.Files;
+
+/// <summary>What handles do with the draft of their open file: begin it, pay for it, keep it, publish it. All under the file's gate.</summary>
+internal sealed class FileWriting(Trees trees, OpenFiles open, IContents contents, Spool spool)
+{
+    public IContents Contents => contents;
+
+    /// <summary>The draft, over the newest content that this handle knows.</summary>
+    public Draft DraftOf(OpenFile file, Committed? newest) => file.Draft ??= new Draft(contents, spool, newest?.Content);
+
+    /// <exception cref="FluxException">QuotaExceeded, TooLarge.</exception>
+    public async ValueTask AllowAsync(Principal who, OpenFile file, long length, CancellationToken ct)
+    {
+        if (length <= file.AllowedLength)
+        {
+            return;
+        }
+
+        if (length > FilesLimits.FileBytesMax)
+        {
+            throw new FluxException(FluxError.TooLarge, "A file can't be that long.");
+        }
+
+        // Perhaps something was removed meanwhile.
+        var (mount, free) = await trees.ReadAsync(
+            who,
+            (view, db) =>
+            {
+                var mount = view.MountOf(file.Root) ?? throw Withdrawn();
+                return (mount, Quotas.Free(db, mount));
+            },
+            ct);
+        file.AllowedLength = free == long.MaxValue ? long.MaxValue : file.PaidBytes + free + (file.Kept?.Reserved ?? 0);
+        if (length > file.AllowedLength)
+        {
+            throw Quotas.Exceeded(mount, $"{mount.QuotaBytes} bytes");
+        }
+    }
+
+    /// <summary>From some size on a sequential write survives even the daemon's death, as a session of its owner.</summary>
+    public async ValueTask KeepWhenDueAsync(Principal who, OpenFile file, CancellationToken ct)
+    {
+        var due = file.Kept is null ? FilesLimits.KeepFrom : file.Kept.Durable + FilesLimits.KeepEvery;
+        if (file.Draft is { } draft && draft.Streamed >= due && !file.IsGone)
+        {
+            await KeepAsync(who, file, draft, ct);
+        }
+    }
+
+    /// <summary>The last writer went without closing: the streamed prefix stays for the owner, the rest is gone.</summary>
+    public async Task AbandonAsync(Principal who, OpenFile file)
+    {
+        if (file.Draft is not { } draft)
+        {
+            return;
+        }
+
+        try
+        {
+            if (draft.Streamed > 0 && !file.IsGone)
+            {
+                // The connection is gone, so nobody's token says anything about these bytes any more.
+                await KeepAsync(who, file, draft, CancellationToken.None);
+            }
+        }
+        catch (FluxException)
+        {
+            // The account, the right or the room is gone: then nothing is kept, and nothing was promised.
+        }
+        finally
+        {
+            file.Draft = null;
+            file.Kept = null;
+            file.Pinned = null;
+            await draft.DisposeAsync();
+        }
+    }
+
+    /// <returns>The node as it is now; null when it was removed meanwhile (then the bytes go nowhere).</returns>
+    public async Task<NodeInfo?> CommitAsync(Principal who, OpenFile file, CancellationToken ct)
+    {
+        if (file.Draft is not { } draft)
+        {
+            return null;
+        }
+
+        var view = await trees.ViewAsync(who, ct);
+        var published = await draft.CommitAsync((db, content) => Publish(view, db, file, content), ct);
+        file.Draft = null;
+        file.Kept = null;
+        file.Pinned = null;
+        await draft.DisposeAsync();
+        if (published is null)
+        {
+            return null;
+        }
+
+        var (node, mount) = published.Value;
+        file.Own = new Committed(node.Version, new ContentRef(node.Content, node.Size, node.Tag));
+        file.PaidBytes = node.Size;
+        return view.Info(node, mount) with { OwnerName = trees.NameOf(node.Owner) };
+    }
+
+    /// <summary>The node as the handles see it: committed attributes, and the size and content that they read.</summary>
+    public async Task<NodeInfo> StatAsync(Principal who, OpenFile file, Committed? newest, NodeInfo? last, CancellationToken ct)
+    {
+        var now = await trees.ReadAsync(
+            who,
+            (view, db) => NodeTable.Get(db, file.NodeId) is { } node && view.MountOf(file.Root) is { } mount
+                ? view.Info(node, mount) with { OwnerName = trees.NameOf(node.Owner), Name = node.Parent == 0 ? file.Name : node.Name }
+                : null,
+            ct) ?? last ?? New(who, file);
+        return file.Draft is { } draft
+            ? now with
+            {
+                Size = draft.Length,
+                Mode = file.Pinned?.Mode ?? (file.NodeId == 0 ? file.ModeIfNew : now.Mode),
+                ModifiedAt = file.Pinned?.ModifiedAt ?? now.ModifiedAt,
+                AccessedAt = file.Pinned?.AccessedAt ?? now.AccessedAt,
+                ContentTag = default,
+                IsPartial = true,
+            }
+            : now with
+            {
+                Size = newest?.Content.Size ?? now.Size,
+                Version = newest?.Version ?? now.Version,
+                ContentTag = newest?.Content.Tag ?? now.ContentTag,
+                IsPartial = false,
+            };
+    }
+
+    /// <returns>Null when the file has no node yet, or none any more.</returns>
+    public Task<NodeInfo?> SetAttributesAsync(Principal who, OpenFile file, AttributeChange change, CancellationToken ct) => trees.WriteAsync(
+        who,
+        (view, db) =>
+        {
+            if (file.NodeId == 0 || NodeTable.Locate(db, file.NodeId) is not { } located || view.MountOf(located.Root) is not { CanWrite: true } mount)
+            {
+                return null;
+            }
+
+            var now = trees.Now;
+            NodeTable.Apply(db, file.NodeId, change, now);
+            var node = NodeTable.Get(db, file.NodeId)!;
+            trees.Log.Append(db, ChangeKind.SetAttributes, node, new LoggedPlace(located.Root, located.Path), null, view.User.Id, now);
+            return view.Info(node, mount) with { OwnerName = trees.NameOf(node.Owner) };
+        },
+        ct);
+
+    private static NodeInfo New(Principal who, OpenFile file) => new()
+    {
+        Id = 0,
+        Name = file.Name,
+        Kind = NodeKind.File,
+        Mode = file.ModeIfNew,
+        OwnerId = who.UserId,
+        OwnerName = who.UserName,
+    };
+
+    private (NodeRow Node, Mount Mount)? Publish(View view, CatalogTransaction db, OpenFile file, ContentRef content)
+    {
+        var kept = file.Kept is null ? null : UploadTable.Get(db, file.Kept.Id);
+        if (kept is not null)
+        {
+            UploadTable.Delete(db, kept);
+        }
+
+        if (file.IsGone || FindTarget(view, db, file) is not { } target)
+        {
+            return null;
+        }
+
+        var node = Publisher.Publish(db, trees.Log, target, new Publication(content, view.User.Id, trees.Now)
+        {
+            Attributes = file.Pinned,
+            ModeIfNew = file.ModeIfNew,
+            ReplacesVersion = file.Own?.Version ?? 0,
+        });
+        db.AfterCommit(() => open.Published(file, node.Id));
+        return (node, target.Mount);
+    }
+
+    /// <summary>Where the file is now: names may have changed since it was opened, and rights may have been withdrawn.</summary>
+    private static Target? FindTarget(View view, CatalogTransaction db, OpenFile file)
+    {
+        var node = file.NodeId != 0 ? NodeTable.Get(db, file.NodeId) : NodeTable.Find(db, file.Parent, file.Name);
+        if (file.NodeId != 0 && node is null)
+        {
+            return null;
+        }
+
+        if (file.NodeId == 0 && node is not null && file.Exclusive)
+        {
+            throw new FluxException(FluxError.Exists, "Somebody else made a file of that name meanwhile; choose another.");
+        }
+
+        if (NodeTable.Locate(db, file.NodeId != 0 ? file.NodeId : file.Parent) is not { } located)
+        {
+            return null;
+        }
+
+        var mount = view.MountOf(located.Root) ?? throw Withdrawn();
+        if (!mount.CanWrite)
+        {
+            throw Withdrawn();
+        }
+
+        return new Target(mount, file.NodeId != 0 ? located.Path : located.Path.Append(file.Name), node, file.Parent);
+    }
+
+    private async Task KeepAsync(Principal who, OpenFile file, Draft draft, CancellationToken ct)
+    {
+        var view = await trees.ViewAsync(who, ct);
+        file.Kept = await draft.KeepAsync((db, content, durable) => Keep(view, db, file, content, durable), ct);
+    }
+
+    private UploadRow Keep(View view, CatalogTransaction db, OpenFile file, long content, long durable)
+    {
+        var now = trees.Now;
+        var mount = view.MountOf(file.Root) ?? throw Withdrawn();
+        var old = file.Kept is null ? null : UploadTable.Get(db, file.Kept.Id);
+        Quotas.Reserve(db, mount, durable - (old?.Reserved ?? 0));
+        var row = (old ?? new UploadRow { Id = UploadId.New(), Owner = view.User.Id, Target = file.Path, Root = file.Root, Created = now }) with
+        {
+            Target = file.Path,
+            Root = file.Root,
+            Parent = file.Parent,
+            Name = file.Name,
+            Node = file.NodeId,
+            Content = content,
+            Durable = durable,
+            Reserved = durable,
+            Frontend = file.Frontend,
+            Updated = now,
+            Expires = now + (UploadLimits.Life.Ticks * 100),
+        };
+        if (old is null)
+        {
+            UploadTable.Insert(db, row);
+        }
+        else
+        {
+            UploadTable.Update(db, row);
+        }
+
+        return row;
+    }
+
+    private static FluxException Withdrawn() => FluxException.Denied("The right to write there was withdrawn; what was sent is not published.");
+}

@@ -1,0 +1,63 @@
+using Fluxd.Core.Files;
+using Fluxd.Store.Uploads;
+
+namespace Fluxd.Store.Files;
+
+/// <summary>
+/// What all handles of one user and frontend on one file share. <see cref="Gate"/> guards the draft and what hangs on
+/// it. The place of a file that has no node yet (<see cref="NodeId"/> 0) changes only on the committer's thread, so a
+/// commit and a rename can't miss each other.
+/// </summary>
+internal sealed class OpenFile(long user, string frontend) : IDisposable
+{
+    public long User => user;
+
+    public string Frontend => frontend;
+
+    public SemaphoreSlim Gate { get; } = new(1, 1);
+
+    /// <summary>0 until the first commit of a new file.</summary>
+    public long NodeId { get; set; }
+
+    public long Parent { get; set; }
+
+    public FileName Name { get; set; }
+
+    /// <summary>As the user named it: where the upload goes if the connection drops.</summary>
+    public required FilePath Path { get; set; }
+
+    public required long Root { get; set; }
+
+    public Draft? Draft { get; set; }
+
+    /// <summary>What the draft began with: its size is already paid for.</summary>
+    public long PaidBytes { get; set; }
+
+    /// <summary>The length that the quota allows as far as was looked.</summary>
+    public long AllowedLength { get; set; }
+
+    /// <summary>What these handles committed last, newer than what they opened.</summary>
+    public Committed? Own { get; set; }
+
+    /// <summary>Attributes set before the commit that must survive it.</summary>
+    public AttributeChange? Pinned { get; set; }
+
+    public int ModeIfNew { get; set; } = Publisher.FileMode;
+
+    public bool Exclusive { get; set; }
+
+    /// <summary>Unlinked before it was ever committed: there is nothing to publish any more.</summary>
+    public bool IsGone { get; set; }
+
+    /// <summary>The session row that keeps the streamed prefix, once there is one.</summary>
+    public UploadRow? Kept { get; set; }
+
+    public int Handles { get; set; }
+
+    public int Writers { get; set; }
+
+    public void Dispose() => Gate.Dispose();
+}
+
+/// <summary>Committed content as one moment saw it.</summary>
+internal sealed record Committed(long Version, ContentRef Content);

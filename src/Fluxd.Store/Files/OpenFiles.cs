@@ -1,0 +1,181 @@
+using Fluxd.Core.Files;
+
+namespace Fluxd.Store.Files;
+
+/// <summary>
+/// All files that are open, by user and node, or by user and place while they have no node. Thread-safe.
+/// Files of different users and frontends share nothing: uncommitted bytes are their writer's own.
+/// </summary>
+internal sealed class OpenFiles
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<(long User, long Node), OpenFile> _byNode = [];
+    private readonly Dictionary<(long User, long Parent, FileName Name), OpenFile> _byPlace = [];
+
+    public OpenFiles() => Partials = new Partials(this);
+
+    public Partials Partials { get; }
+
+    /// <summary>Joins the open file of this user, or makes it.</summary>
+    public OpenFile Join(Spot spot, View view, bool writes, string frontend)
+    {
+        lock (_lock)
+        {
+            var there = spot.Node is { } node
+                ? _byNode.GetValueOrDefault((view.User.Id, node.Id))
+                : _byPlace.GetValueOrDefault((view.User.Id, spot.Parent, spot.Path.Name));
+            if (there is null || (there.Frontend != frontend && !writes))
+            {
+                var made = Make(spot, view, frontend);
+                if (there is null)
+                {
+                    Add(made);
+                }
+
+                there = made;
+            }
+
+            there.Handles++;
+            there.Writers += writes ? 1 : 0;
+            return there;
+        }
+    }
+
+    /// <returns>True for the last writer: what it leaves uncommitted must be kept or dropped before <see cref="Leave"/>.</returns>
+    public bool LeaveWriting(OpenFile file)
+    {
+        lock (_lock)
+        {
+            return --file.Writers == 0;
+        }
+    }
+
+    public void Leave(OpenFile file)
+    {
+        lock (_lock)
+        {
+            if (--file.Handles == 0)
+            {
+                Remove(file);
+            }
+        }
+    }
+
+    /// <summary>On the committer's thread: a new file got its node.</summary>
+    public void Published(OpenFile file, long node)
+    {
+        lock (_lock)
+        {
+            Remove(file);
+            file.NodeId = node;
+            Add(file);
+        }
+    }
+
+    public OpenFile? Find(long user, Spot spot)
+    {
+        lock (_lock)
+        {
+            return spot.Node is { } node ? _byNode.GetValueOrDefault((user, node.Id)) : FindPlace(user, spot);
+        }
+    }
+
+    public List<OpenFile> BeingWritten(long user)
+    {
+        lock (_lock)
+        {
+            return [.. _byNode.Values.Concat(_byPlace.Values).Where(file => file.User == user && file.Draft is not null)];
+        }
+    }
+
+    /// <summary>On the committer's thread. False when the user writes no such new file.</summary>
+    public bool MovePending(long user, Spot source, Spot place)
+    {
+        lock (_lock)
+        {
+            if (FindPlace(user, source) is not { } file)
+            {
+                return false;
+            }
+
+            Remove(file);
+            (file.Parent, file.Name, file.Path, file.Root) = (place.Parent, place.Path.Name, place.Path, place.Mount!.Root);
+            file.Exclusive = false;
+            Add(file);
+            return true;
+        }
+    }
+
+    /// <summary>On the committer's thread. The handles go on; their bytes go nowhere.</summary>
+    public bool DropPending(long user, Spot spot)
+    {
+        lock (_lock)
+        {
+            if (FindPlace(user, spot) is not { } file)
+            {
+                return false;
+            }
+
+            Remove(file);
+            file.IsGone = true;
+            return true;
+        }
+    }
+
+    /// <summary>Attributes for a file that is being written: they are set now and again with its commit.</summary>
+    public bool Pin(long user, Spot spot, AttributeChange change)
+    {
+        if (Find(user, spot) is not { Draft: not null } file)
+        {
+            return false;
+        }
+
+        file.Pinned = Merge(file.Pinned, change);
+        return true;
+    }
+
+    public static AttributeChange Merge(AttributeChange? old, AttributeChange change) => new()
+    {
+        Mode = change.Mode ?? old?.Mode,
+        ModifiedAt = change.ModifiedAt ?? old?.ModifiedAt,
+        AccessedAt = change.AccessedAt ?? old?.AccessedAt,
+    };
+
+    private static OpenFile Make(Spot spot, View view, string frontend) => new(view.User.Id, frontend)
+    {
+        NodeId = spot.Node?.Id ?? 0,
+        Parent = spot.Parent,
+        Name = spot.Path.Name,
+        Path = spot.Path,
+        Root = spot.Mount!.Root,
+        PaidBytes = spot.Node?.Size ?? 0,
+    };
+
+    private OpenFile? FindPlace(long user, Spot spot) =>
+        spot.Path.IsRoot ? null : _byPlace.GetValueOrDefault((user, spot.Parent, spot.Path.Name));
+
+    private void Add(OpenFile file)
+    {
+        if (file.NodeId != 0)
+        {
+            _byNode.TryAdd((file.User, file.NodeId), file);
+        }
+        else
+        {
+            _byPlace.TryAdd((file.User, file.Parent, file.Name), file);
+        }
+    }
+
+    private void Remove(OpenFile file)
+    {
+        if (_byNode.GetValueOrDefault((file.User, file.NodeId)) == file)
+        {
+            _byNode.Remove((file.User, file.NodeId));
+        }
+
+        if (_byPlace.GetValueOrDefault((file.User, file.Parent, file.Name)) == file)
+        {
+            _byPlace.Remove((file.User, file.Parent, file.Name));
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using Fluxd.Core.Accounts;
+using Fluxd.Core.Files;
+using Fluxd.Store.Catalog;
+using Fluxd.Store.Disk;
+using Fluxd.Store.Feed;
+using Fluxd.Store.Files;
+
+namespace Fluxd.Testing.Store;
+
+/// <summary>The trees over a real catalogue in a temporary folder, with accounts that a test sets as it likes.</summary>
+internal sealed class TestTrees : IAsyncDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("fluxd-trees-");
+    private readonly Dictionary<long, UserInfo> _users = [];
+    private readonly Dictionary<long, List<FolderGrant>> _grants = [];
+
+    public TestTrees(TimeProvider? clock = null)
+    {
+        Clock = clock ?? TimeProvider.System;
+        Catalog = SqliteCatalog.Open(new CatalogOptions(Path.Combine(_folder.FullName, "catalog.db"), Clock) { Create = true });
+        var disk = new LocalDisk(_folder.FullName);
+        Spool = new Spool(disk);
+        Spool.Clear();
+        Contents = new MemoryContents(Catalog);
+        var signal = new ChangeSignal(0);
+        Trees = new Trees(Catalog, new AccountView(id => _users.GetValueOrDefault(id), GrantsOf), new ChangeLog(signal), Clock);
+        Feed = new ChangeFeed(Trees, signal);
+        Open = new OpenFiles();
+        Files = new FileStore(Trees, Open, Contents, Spool, () => new SpaceInfo(1L << 40, 1L << 40, 1L << 32, 1L << 32));
+        Add(People.Anna);
+        Add(People.Bert);
+    }
+
+    public TimeProvider Clock { get; }
+
+    public SqliteCatalog Catalog { get; }
+
+    public MemoryContents Contents { get; }
+
+    public Spool Spool { get; }
+
+    public OpenFiles Open { get; }
+
+    public Trees Trees { get; }
+
+    public FileStore Files { get; }
+
+    public ChangeFeed Feed { get; }
+
+    public void Add(Principal who) => _users[who.UserId] = new UserInfo
+    {
+        Id = who.UserId,
+        Name = who.UserName,
+        State = UserState.Active,
+        CreatedAt = FileTime.Now(Clock),
+    };
+
+    public void Change(Principal who, Func<UserInfo, UserInfo> change) => _users[who.UserId] = change(_users[who.UserId]);
+
+    /// <param name="access">Null takes the right away.</param>
+    public void Share(long folder, string name, Principal with, FolderAccess? access, long? quota = null)
+    {
+        var grants = _grants.TryGetValue(with.UserId, out var list) ? list : _grants[with.UserId] = [];
+        grants.RemoveAll(grant => grant.FolderId == folder);
+        if (access is { } some)
+        {
+            grants.Add(new FolderGrant(folder, name, null, some, quota, null));
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Catalog.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    private List<FolderGrant> GrantsOf(long user) => _grants.TryGetValue(user, out var grants) ? [.. grants] : [];
+}
