@@ -1,0 +1,87 @@
+using System.Net;
+
+namespace Fluxd.Daemon.Config;
+
+/// <summary>What single values can't tell: addresses, files, and keys that must agree. Each rule reports all it finds.</summary>
+internal static class ConfigRules
+{
+    private delegate IEnumerable<(string Key, object? Value, string Expected)> Rule(FluxdConfig config);
+
+    private static readonly Rule[] Rules = [Addresses, EnabledMeansListening, PlainHttpStaysHome, Proxies, Certificate, Authorities, Paths, Endpoints];
+
+    public static IEnumerable<ConfigFault> Check(FluxdConfig config, Func<string, string> originOf) =>
+        Rules.SelectMany(rule => rule(config))
+            .Select(fault => new ConfigFault(fault.Key, fault.Value is null ? null : ConfigKey.Show(fault.Value), fault.Expected, originOf(fault.Key)));
+
+    private static IEnumerable<(string Key, object? Value, string Expected)> Addresses(FluxdConfig config) =>
+        new (string Key, string[] Entries)[]
+        {
+            ("sftp.listen", config.Sftp.Listen), ("http.listen", config.Http.Listen),
+            ("http.listen_tls", config.Http.ListenTls), ("quic.listen", config.Quic.Listen),
+        }
+        .SelectMany(list => list.Entries.Where(entry => ListenAddress.TryParse(entry) is null)
+            .Select(entry => (list.Key, (object?)entry, ListenAddress.Expectation)));
+
+    /// <summary>Sockets from systemd replace <c>listen</c>, so an empty list is a fault only without them; the runner says so then.</summary>
+    private static IEnumerable<(string Key, object? Value, string Expected)> EnabledMeansListening(FluxdConfig config)
+    {
+        if (!config.Sftp.Enabled && !config.Http.Enabled && !config.Quic.Enabled)
+        {
+            yield return ("sftp.enabled", false, "at least one of sftp, http and quic must be enabled, or nobody can reach the files");
+        }
+    }
+
+    private static IEnumerable<(string Key, object? Value, string Expected)> PlainHttpStaysHome(FluxdConfig config) =>
+        !config.Http.Enabled || config.Http.AllowPlain || config.Http.TrustedProxies.Length > 0
+            ? []
+            : config.Http.Listen.Where(entry => ListenAddress.TryParse(entry) is { IsLoopback: false })
+                .Select(entry => ("http.listen", (object?)entry,
+                    "without TLS passwords would travel in the clear: use http.listen_tls, name the proxy in http.trusted_proxies, or set http.allow_plain = true"));
+
+    private static IEnumerable<(string Key, object? Value, string Expected)> Proxies(FluxdConfig config) =>
+        config.Http.TrustedProxies.Where(proxy => !IPAddress.TryParse(proxy, out _) && !IPNetwork.TryParse(proxy, out _))
+            .Select(proxy => ("http.trusted_proxies", (object?)proxy, "expected an address or a network like \"10.0.0.0/8\""));
+
+    private static IEnumerable<(string Key, object? Value, string Expected)> Certificate(FluxdConfig config)
+    {
+        var (cert, key) = (config.Tls.Cert, config.Tls.Key);
+        if ((cert.Length == 0) != (key.Length == 0))
+        {
+            yield return (cert.Length == 0 ? "tls.cert" : "tls.key", "", "tls.cert and tls.key belong together: set both or neither");
+        }
+
+        foreach (var (name, file) in new[] { ("tls.cert", cert), ("tls.key", key) }.Where(entry => entry.Item2.Length > 0 && !File.Exists(entry.Item2)))
+        {
+            yield return (name, file, "there is no such file, or it can't be seen by this user");
+        }
+    }
+
+    private static IEnumerable<(string Key, object? Value, string Expected)> Authorities(FluxdConfig config) =>
+        config.Sftp.UserCa.Where(file => !File.Exists(file)).Select(file => ("sftp.user_ca", (object?)file, "there is no such file, or it can't be seen by this user"));
+
+    private static IEnumerable<(string Key, object? Value, string Expected)> Paths(FluxdConfig config)
+    {
+        // sun_path holds 108 bytes with its NUL.
+        const int SocketPathBytesMax = 107;
+        if (config.Store.Path.Length == 0)
+        {
+            yield return ("store.path", "", "expected the folder of the store");
+        }
+
+        if (config.Admin.Socket.Length == 0 || System.Text.Encoding.UTF8.GetByteCount(config.Admin.Socket) > SocketPathBytesMax)
+        {
+            yield return ("admin.socket", config.Admin.Socket, $"expected a path of 1 to {SocketPathBytesMax} bytes, the kernel's limit for sockets");
+        }
+    }
+
+    private static IEnumerable<(string Key, object? Value, string Expected)> Endpoints(FluxdConfig config)
+    {
+        foreach (var (key, url) in new[] { ("telemetry.otlp", config.Telemetry.Otlp), ("http.public_url", config.Http.PublicUrl) })
+        {
+            if (url.Length > 0 && !(Uri.TryCreate(url, UriKind.Absolute, out var parsed) && parsed.Scheme is "http" or "https"))
+            {
+                yield return (key, url, "expected an address that begins with http:// or https://");
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+using Fluxd.Daemon.Config;
+using Fluxd.Daemon.Config.Toml;
+using Fluxd.Tests.Architecture;
+using Xunit;
+
+namespace Fluxd.Tests.Daemon.Config;
+
+public sealed class ConfigTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("fluxd-config-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public void Nothing_at_all_is_a_good_configuration() => Assert.True(Read("").Sftp.Enabled);
+
+    [Fact]
+    public void The_later_source_wins_default_file_environment_command_line()
+    {
+        const string file = "[log]\nlevel = \"warn\"\nformat = \"json\"\n[daemon]\ndrain = 5\n[net]\ncongestion = \"bbr\"";
+        var config = Read(file, environment: new() { ["FLUXD_LOG_FORMAT"] = "text", ["FLUXD_DAEMON_DRAIN"] = "7s" }, overrides: new() { ["daemon.drain"] = "9s" });
+
+        Assert.Equal(("info", "warn"), (new FluxdConfig().Log.Level, config.Log.Level));
+        Assert.Equal("text", config.Log.Format);
+        Assert.Equal(TimeSpan.FromSeconds(9), config.Daemon.Drain.Span);
+        Assert.Equal("bbr", config.Net.Congestion);
+    }
+
+    [Fact]
+    public void Every_fault_is_told_at_once_with_key_value_and_expectation()
+    {
+        var faults = Faults("[sftp]\nlisten = [\"nowhere\"]\ncompat = \"maybe\"\n[log]\nlevel = \"loud\"\n[limits]\nconnections = 0\n[tls]\ncert = \"/no/such/file\"");
+
+        Assert.Equal(6, faults.Count);
+        Assert.Contains(faults, fault => fault is { Key: "sftp.listen", Value: "\"nowhere\"" } && fault.Expected.Contains("host:port", StringComparison.Ordinal));
+        Assert.Contains(faults, fault => fault is { Key: "sftp.compat", Expected: "expected true or false" } && fault.Where.StartsWith("line 3, column 10", StringComparison.Ordinal));
+        Assert.Contains(faults, fault => fault.Key == "log.level" && fault.Expected.Contains("\"warn\"", StringComparison.Ordinal));
+        Assert.Contains(faults, fault => fault.Key == "limits.connections" && fault.Expected.Contains("1 to 1000000", StringComparison.Ordinal));
+        Assert.Equal(2, faults.Count(fault => fault.Key.StartsWith("tls.", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData("[sftp]\nlisen = []", "did you mean \"sftp.listen\"?")]
+    [InlineData("[stfp]\nenabled = true", "did you mean \"sftp\"?")]
+    [InlineData("drain = 3", "unknown key")]
+    public void An_unknown_key_is_a_fault_that_names_the_nearest_known_one(string file, string hint) =>
+        Assert.Contains(hint, Assert.Single(Faults(file)).ToString(), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_misspelt_environment_variable_is_a_fault_and_a_foreign_one_is_not()
+    {
+        Assert.Contains("FLUXD_SFTP_LISTEN", Assert.Single(Faults("", new() { ["FLUXD_SFTP_LISEN"] = "x" })).Expected, StringComparison.Ordinal);
+        Read("", environment: new() { ["FLUXD_TEST_MODE"] = "quick" });
+    }
+
+    [Fact]
+    public void A_half_written_file_is_refused_with_line_and_column()
+    {
+        var fault = Assert.Single(Faults("[sftp]\nlisten = [\"127.0"));
+
+        Assert.StartsWith("line 2, column 11", fault.Where, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_missing_or_endless_file_is_a_fault_and_not_a_crash()
+    {
+        Assert.Single(Assert.Throws<ConfigException>(() => ConfigReader.Read(Sources(_folder.FullName + "/none", [], []))).Faults);
+        Assert.Contains("can't be a configuration", Assert.Single(Assert.Throws<ConfigException>(() => ConfigReader.Read(Sources("/dev/zero", [], []))).Faults).Expected, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("listen = [\"0.0.0.0:8080\"]", false)]
+    [InlineData("listen = [\"0.0.0.0:8080\"]\nallow_plain = true", true)]
+    [InlineData("listen = [\"0.0.0.0:8080\"]\ntrusted_proxies = [\"10.0.0.0/8\"]", true)]
+    [InlineData("listen_tls = [\"[::]:8443\"]", true)]
+    public void Plain_HTTP_stays_on_this_machine_unless_told_otherwise(string http, bool allowed) =>
+        Assert.Equal(allowed, Record.Exception(() => Read("[http]\n" + http)) is null);
+
+    [Theory]
+    [InlineData("10G", 10L << 30)]
+    [InlineData("1024", 1024)]
+    public void Sizes_and_times_are_written_as_people_write_them(string text, long bytes)
+    {
+        Assert.Equal(bytes, Read($"[store]\nkeep_free = \"{text}\"\nretention = \"2h\"").Store.KeepFree.Bytes);
+        Assert.Equal(TimeSpan.FromHours(2), Read("[store]\nretention = \"2h\"").Store.Retention.Span);
+    }
+
+    [Fact]
+    public void The_example_lists_every_key_with_its_default()
+    {
+        var path = Repository.PathOf("fluxd.toml.example");
+        if (Environment.GetEnvironmentVariable("FLUXD_WRITE_API") == "1")
+        {
+            File.WriteAllLines(path, ConfigExample.Print());
+        }
+
+        Assert.Equal(ConfigExample.Print(), File.ReadAllLines(path));
+        var config = ConfigReader.Read(Sources(path, [], []));
+        Assert.All(ConfigKey.All, key => Assert.Equal(ConfigKey.Show(key.Get(new FluxdConfig())), ConfigKey.Show(key.Get(config))));
+        Assert.All(ConfigKey.All, key => Assert.True(((TomlTable)TomlReader.Read(File.ReadAllBytes(path))[key.Section]).TryGet(key.Name, out _)));
+    }
+
+    [Fact]
+    public void A_reload_swaps_what_it_can_names_what_waits_and_keeps_the_old_when_the_file_is_bad()
+    {
+        var file = Path.Combine(_folder.FullName, "fluxd.toml");
+        File.WriteAllText(file, "[log]\nlevel = \"info\"");
+        var sources = Sources(file, [], []);
+        var live = new LiveConfig(ConfigReader.Read(sources), sources, TimeProvider.System);
+        var seen = new List<string>();
+        live.Changed += config => seen.Add(config.Log.Level);
+
+        File.WriteAllText(file, "[log]\nlevel = \"debug\"\n[sftp]\nlisten = [\"127.0.0.1:9\"]");
+        var good = live.Reload();
+        File.WriteAllText(file, "[log]\nlevel = ");
+        var bad = live.Reload();
+
+        Assert.True(good.Applied);
+        Assert.Equal(["sftp.listen"], good.NeedsRestart);
+        Assert.False(bad.Applied);
+        Assert.Contains("line 2", Assert.Single(bad.Faults), StringComparison.Ordinal);
+        Assert.Equal(["debug"], seen);
+        Assert.Equal("debug", live.Current.Log.Level);
+        Assert.Equal(new FluxdConfig().Sftp.Listen, live.Current.Sftp.Listen);
+    }
+
+    private FluxdConfig Read(string text, Dictionary<string, string>? environment = null, Dictionary<string, string>? overrides = null)
+    {
+        var file = Path.Combine(_folder.FullName, "fluxd.toml");
+        File.WriteAllText(file, text);
+        return ConfigReader.Read(Sources(file, environment ?? [], [.. overrides ?? []]));
+    }
+
+    private IReadOnlyList<ConfigFault> Faults(string text, Dictionary<string, string>? environment = null) =>
+        Assert.Throws<ConfigException>(() => Read(text, environment)).Faults;
+
+    private static ConfigSources Sources(string file, Dictionary<string, string> environment, List<KeyValuePair<string, string>> overrides) =>
+        new(file, environment, overrides);
+}
