@@ -8,6 +8,9 @@
 
 CREATE TABLE meta(key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
 
+-- What this copy of the catalogue knows about itself; not in the log.
+CREATE TABLE local(key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
+
 -- The next id of each kind; an id is never used twice.
 CREATE TABLE sequence(name TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -35,7 +38,7 @@ CREATE TABLE chunk(
     crc INTEGER NOT NULL,                       -- CRC32C of the stored bytes
     flags INTEGER NOT NULL) STRICT;             -- codec in bits 0-7, 256 bad, 512 provisional (in no index)
 
--- The index by hash, staged: chunks above meta.merged_upto are in memory, hx1 takes them in key order,
+-- The index by hash, staged: chunks above local.merged_upto are in memory, hx1 takes them in key order,
 -- hx2 takes hx1 when it has grown. k = the first eight bytes of the hash; a hit is confirmed on all 32.
 CREATE TABLE hx1(k INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY(k, id)) STRICT, WITHOUT ROWID;
 CREATE TABLE hx2(k INTEGER NOT NULL, id INTEGER NOT NULL, PRIMARY KEY(k, id)) STRICT, WITHOUT ROWID;
@@ -64,5 +67,6 @@ CREATE TABLE lease(
     session BLOB NOT NULL, first INTEGER NOT NULL, count INTEGER NOT NULL,
     PRIMARY KEY(session, first)) STRICT, WITHOUT ROWID;
 
-INSERT INTO meta(key, value) VALUES ('applied_group', 0), ('merged_upto', 0), ('generation', 1);
+INSERT INTO local(key, value) VALUES ('applied_group', 0), ('merged_upto', 0), ('hx1_moving', 0);
+INSERT INTO meta(key, value) VALUES ('generation', 1);
 INSERT INTO sequence(name, next) VALUES ('chunk', 1), ('content', 1), ('pack', 1);
