@@ -5,6 +5,29 @@ internal static class CatalogLimits
     /// <summary>Writes that may wait for the committer: beyond that callers wait to queue, so a flood can't fill memory.</summary>
     public const int QueuedWritesMax = 20_000;
 
+    /// <summary>How long writes that nobody waits for may gather before their group is committed.</summary>
+    public static readonly TimeSpan GroupWait = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>New bytes at which a group is committed: beyond this a sync costs nothing beside the writing.</summary>
+    public const long GroupBytes = 64 << 20;
+
+    public const int GroupChunks = 20_000;
+
+    /// <summary>Row changes of one group in the log; bounds the trailer.</summary>
+    public const int GroupChangesBytesMax = 96 << 20;
+
+    /// <summary>Packs that are open for appending at once: big uploads side by side don't interleave.</summary>
+    public const int Lanes = 4;
+
+    /// <summary>Hashes of new chunks kept in memory (about 20 MB) until they are merged into the index on disk.</summary>
+    public const int RecentChunks = 256 * 1024;
+
+    /// <summary>Index rows merged in one transaction: tens of milliseconds at most, so that no commit waits long.</summary>
+    public const int MergeSlice = 20_000;
+
+    /// <summary>Size of the index's first tier; merging a batch into it stays cheap, as it fits the cache.</summary>
+    public const int FirstTierKeys = 8 << 20;
+
     /// <summary>Connections that read at once: more would only wait for the disk, at 8 MiB of cache each.</summary>
     public const int Readers = 4;
 

@@ -1,4 +1,6 @@
+using Fluxd.Core.Chunking;
 using Fluxd.Store.Catalog.Sqlite;
+using Fluxd.Store.Packs;
 
 namespace Fluxd.Store.Catalog;
 
@@ -10,10 +12,10 @@ internal sealed class CatalogTransaction : CatalogReader
 {
     private readonly List<Action> _afterCommit = [];
 
-    internal CatalogTransaction(Database database)
-        : base(database)
-    {
-    }
+    private readonly OpenGroup _group;
+
+    internal CatalogTransaction(Database database, OpenGroup group)
+        : base(database) => _group = group;
 
     /// <summary>The next id of a kind in table <c>sequence</c>. Used once, even if the row is deleted later.</summary>
     public long NextId(string kind) => NextIds(kind, 1);
@@ -30,6 +32,19 @@ internal sealed class CatalogTransaction : CatalogReader
         using var statement = Sql(sql);
         return statement.Run();
     }
+
+    /// <summary>A whole chunk with this hash that is committed or new in this group.</summary>
+    public long? FindChunk(in ChunkHash hash) => _group.Find(hash);
+
+    /// <summary>
+    /// Adds chunks to the store and gives the id of the first; the others follow without gaps. They stay, as garbage
+    /// for the collector, even if this write fails.
+    /// </summary>
+    /// <param name="lane">Less than <see cref="CatalogLimits.Lanes"/>: what should stand together, on one lane.</param>
+    /// <param name="payload">The stored bytes back to back; they must stay as they are until the write has an answer.</param>
+    /// <param name="indexed">False for the uncut end of an unfinished upload, which nobody should find.</param>
+    public long AppendChunks(int lane, ReadOnlyMemory<byte> payload, ChunkEntry[] chunks, bool indexed = true) =>
+        _group.Append(lane, payload, chunks, indexed);
 
     /// <summary>
     /// Runs on the committer's thread when this write is durable and before its caller hears of it: for memory that

@@ -8,6 +8,9 @@ internal abstract class CatalogWrite
     /// <summary>Somebody waits for durability now: the group ends after the writes that are there.</summary>
     internal bool IsUrgent { get; init; } = true;
 
+    /// <summary>It moves chunks: its group holds nothing else, and the log carries chunk rows too.</summary>
+    internal bool MovesChunks { get; init; }
+
     internal CancellationToken Cancellation { get; init; }
 
     /// <summary>Runs the work; false when it threw (kept for <see cref="Settle"/>).</summary>

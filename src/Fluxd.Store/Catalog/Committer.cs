@@ -1,6 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
 using Fluxd.Core;
+using Fluxd.Store.Catalog.Index;
+using Fluxd.Store.Catalog.Log;
 using Fluxd.Store.Catalog.Sqlite;
+using Fluxd.Store.Disk;
 using SQLitePCL;
 
 namespace Fluxd.Store.Catalog;
@@ -14,17 +17,25 @@ namespace Fluxd.Store.Catalog;
 internal sealed class Committer
 {
     private readonly Database _database;
+    private readonly GroupWriter _writer;
+    private readonly TimeProvider _clock;
     private readonly WriteQueue _queue = new();
     private readonly SemaphoreSlim _room = new(CatalogLimits.QueuedWritesMax);
     private readonly WalMeter _wal;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Thread _thread;
+    private readonly Queue<CatalogWrite> _waiting = new();
+    private readonly List<CatalogWrite> _group = [];
     private int _checkpointedPages;
 
-    /// <summary>Takes the connection over, and closes it when it ends.</summary>
-    internal Committer(Database database)
+    /// <summary>Takes the connection and the log over, and closes them when it ends.</summary>
+    /// <param name="fault">Why nothing may be written from the start on; null when all is well.</param>
+    internal Committer(Database database, CommitLog? log, TimeProvider clock, Exception? fault)
     {
         _database = database;
+        _writer = new GroupWriter(database, log);
+        _clock = clock;
+        Fault = fault;
         _wal = new WalMeter(database);
         _thread = new Thread(Work) { Name = "fluxd committer", IsBackground = true };
     }
@@ -32,14 +43,20 @@ internal sealed class Committer
     /// <summary>Why nothing can be written any more; null while all is well.</summary>
     internal Exception? Fault { get; private set; }
 
+    internal ChunkIndex Index => _writer.Index;
+
+    internal long AppliedGroup => _writer.Applied;
+
+    /// <summary>Asked when a group did not fit on the disk: true when room was made and it may be tried again.</summary>
+    internal Func<bool>? MakeRoom { get; init; }
+
     internal void Start() => _thread.Start();
 
-    internal async Task<T> WriteAsync<T>(Func<CatalogTransaction, T> work, CancellationToken ct)
+    internal async Task<T> WriteAsync<T>(CatalogWrite<T> write)
     {
-        await _room.WaitAsync(ct);
+        await _room.WaitAsync(write.Cancellation);
         try
         {
-            var write = new CatalogWrite<T>(work) { Cancellation = ct };
             if (!_queue.TryAdd(write))
             {
                 throw new FluxException(FluxError.Unavailable, "The store is stopping; try again when it is back.");
@@ -51,6 +68,13 @@ internal sealed class Committer
         {
             _room.Release();
         }
+    }
+
+    /// <summary>Ends as a killed process would, as far as the packs are concerned: nothing more is written to them.</summary>
+    internal Task AbandonAsync()
+    {
+        Fault ??= new OperationCanceledException("Abandoned.");
+        return StopAsync();
     }
 
     /// <summary>Commits what is queued and ends.</summary>
@@ -65,11 +89,8 @@ internal sealed class Committer
     {
         try
         {
-            var taken = new List<CatalogWrite>();
-            while (_queue.Take(taken, Timeout.InfiniteTimeSpan))
+            while (Next())
             {
-                Commit(taken);
-                taken.Clear();
             }
 
             Close();
@@ -78,13 +99,52 @@ internal sealed class Committer
         catch (Exception e)
         {
             Fault ??= e;
+            _queue.Close();
+            FailAll(ReadOnly(e));
             _ended.SetException(e);
         }
     }
 
-    [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "It belongs to the callers of the group, who get it.")]
-    private void Commit(List<CatalogWrite> group)
+    /// <summary>The thread ends in a way that nobody foresaw: nobody may be left waiting.</summary>
+    private void FailAll(Exception answer)
     {
+        _queue.Take(_waiting, TimeSpan.Zero);
+        foreach (var write in _group.Concat(_waiting))
+        {
+            write.Fail(answer);
+        }
+    }
+
+    /// <summary>One group, or a slice of upkeep while nobody waits. False: stopped and empty.</summary>
+    private bool Next()
+    {
+        var wantsMerge = Fault is null && Index.WantsMerge;
+        if (wantsMerge && Index.MustMerge)
+        {
+            Merge();
+        }
+
+        if (_waiting.Count == 0 && !_queue.Take(_waiting, wantsMerge ? TimeSpan.Zero : Timeout.InfiniteTimeSpan))
+        {
+            return false;
+        }
+
+        if (_waiting.Count > 0)
+        {
+            RunGroup();
+        }
+        else if (wantsMerge)
+        {
+            Merge();
+        }
+
+        return true;
+    }
+
+    [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "It belongs to the callers of the group, who get it.")]
+    private void RunGroup()
+    {
+        _group.Clear();
         try
         {
             if (Fault is not null)
@@ -92,81 +152,103 @@ internal sealed class Committer
                 throw ReadOnly(Fault);
             }
 
-            var transaction = new CatalogTransaction(_database);
-            _database.Execute("BEGIN IMMEDIATE");
-            foreach (var write in group)
-            {
-                RunOne(transaction, write);
-            }
-
-            _database.Execute("COMMIT");
-            foreach (var action in transaction.AfterCommitActions)
-            {
-                action();
-            }
+            _writer.Begin(_waiting.Peek().MovesChunks);
+            Gather();
+            _writer.Commit(MakeRoom);
         }
         catch (Exception e)
         {
-            Abandon(group, e);
+            Abandon(e);
             return;
         }
 
-        foreach (var write in group)
+        foreach (var write in _group)
         {
             write.Settle();
         }
 
-        Checkpoint();
+        TidyUp();
     }
 
-    private void RunOne(CatalogTransaction transaction, CatalogWrite write)
+    /// <summary>Runs what waits; goes on gathering for a moment while nobody in the group asked for haste.</summary>
+    private void Gather()
     {
-        if (write.Cancellation.IsCancellationRequested)
+        var began = _clock.GetTimestamp();
+        var alone = _waiting.Peek().MovesChunks;
+        while (true)
         {
-            write.Cancel();
-            return;
-        }
-
-        var actions = transaction.AfterCommitCount;
-        transaction.Run("SAVEPOINT one");
-        if (!write.Run(transaction))
-        {
-            transaction.ForgetAfterCommit(actions);
-
-            // Some faults end the whole transaction: then the group fails together.
-            if (!_database.InTransaction)
+            while (!_writer.IsFull && _waiting.TryPeek(out var write) && (_group.Count == 0 || (!alone && !write.MovesChunks)))
             {
-                throw new SqlException(raw.SQLITE_ABORT, "SQLite gave the whole transaction up.");
+                _group.Add(_waiting.Dequeue());
+                _writer.Run(write);
             }
 
-            transaction.Run("ROLLBACK TO one");
+            var left = CatalogLimits.GroupWait - _clock.GetElapsedTime(began);
+            if (alone || _waiting.Count > 0 || _writer.IsFull || left <= TimeSpan.Zero || _group.Exists(write => write.IsUrgent)
+                || !_queue.Take(_waiting, left) || _waiting.Count == 0)
+            {
+                return;
+            }
         }
-
-        transaction.Run("RELEASE one");
     }
 
-    private void Abandon(List<CatalogWrite> group, Exception cause)
+    private void Abandon(Exception cause)
     {
-        if (cause is SqlException { IsDamage: true })
+        var isClean = _writer.Rollback();
+        if (!isClean || cause is SqlException { IsDamage: true } or LogFailedException { IsDiskFull: false } || _writer.IsCommitUncertain)
         {
             Fault ??= cause;
-        }
-
-        if (_database.InTransaction)
-        {
-            _ = raw.sqlite3_exec(_database.Handle, "ROLLBACK");
         }
 
         var answer = cause switch
         {
             FluxException => cause,
-            SqlException { IsDiskFull: true } => new FluxException(FluxError.NoSpace, "The disk is full; free some space and try again.", cause),
             _ when Fault is not null => ReadOnly(cause),
+            SqlException { IsDiskFull: true } or LogFailedException { IsDiskFull: true } =>
+                new FluxException(FluxError.NoSpace, "The disk is full; free some space and try again.", cause),
             _ => cause,
         };
-        foreach (var write in group)
+        if (_group.Count == 0)
+        {
+            // It failed before the first could run: they all share the answer.
+            while (_waiting.TryDequeue(out var write))
+            {
+                _group.Add(write);
+            }
+        }
+
+        foreach (var write in _group)
         {
             write.Fail(answer);
+        }
+    }
+
+    /// <summary>What a commit leaves to do, when its callers have their answer.</summary>
+    [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "Nobody waits for this; the fault is kept and shown.")]
+    private void TidyUp()
+    {
+        try
+        {
+            _writer.SealFull();
+            Checkpoint();
+        }
+        catch (Exception e)
+        {
+            Fault ??= e;
+        }
+    }
+
+    [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "Nobody waits for this; the fault is kept and shown.")]
+    private void Merge()
+    {
+        try
+        {
+            Index.MergeStep();
+            Checkpoint();
+        }
+        catch (Exception e)
+        {
+            Fault ??= e;
         }
     }
 
@@ -198,9 +280,25 @@ internal sealed class Committer
 
     private void Close()
     {
-        _wal.Dispose();
-        _database.Dispose();
-        _room.Dispose();
+        try
+        {
+            if (Fault is null)
+            {
+                _writer.SealAll();
+            }
+        }
+        catch (DiskException e)
+        {
+            // The next start closes the packs; what is committed is safe.
+            Fault = e;
+        }
+        finally
+        {
+            _writer.Dispose();
+            _wal.Dispose();
+            _database.Dispose();
+            _room.Dispose();
+        }
     }
 
     private static FluxException ReadOnly(Exception cause) => new(

@@ -27,14 +27,8 @@ internal static class Migrations
     internal static void Run(Database database, Func<int, string>? copyTo, IReadOnlyList<Migration>? steps = null, int upTo = int.MaxValue)
     {
         steps ??= All;
+        CheckKnown(database, steps);
         var version = VersionOf(database);
-        if (version > steps[^1].Number)
-        {
-            throw new FluxException(
-                FluxError.Unavailable,
-                $"The catalogue has schema {version} and this version of fluxd knows up to {steps[^1].Number}: start the newer fluxd that wrote it.");
-        }
-
         foreach (var step in steps.Where(step => step.Number > version && step.Number <= upTo))
         {
             if (version > 0 && copyTo is not null)
@@ -43,6 +37,18 @@ internal static class Migrations
             }
 
             Apply(database, step);
+        }
+    }
+
+    /// <exception cref="FluxException">Unavailable: the catalogue is newer than this program.</exception>
+    internal static void CheckKnown(Database database, IReadOnlyList<Migration>? steps = null)
+    {
+        var (version, newest) = (VersionOf(database), (steps ?? All)[^1].Number);
+        if (version > newest)
+        {
+            throw new FluxException(
+                FluxError.Unavailable,
+                $"The catalogue has schema {version} and this version of fluxd knows up to {newest}: start the newer fluxd that wrote it.");
         }
     }
 

@@ -1,5 +1,8 @@
 using Fluxd.Core;
+using Fluxd.Store.Catalog.Index;
+using Fluxd.Store.Catalog.Log;
 using Fluxd.Store.Catalog.Sqlite;
+using Fluxd.Store.Packs;
 using SQLitePCL;
 
 namespace Fluxd.Store.Catalog;
@@ -9,6 +12,14 @@ internal sealed record CatalogOptions(string Path, TimeProvider Clock)
 {
     /// <summary>Make an empty catalogue; without it a missing file is an error, never an empty store.</summary>
     public bool Create { get; init; }
+
+    /// <summary>Where the log and all chunks go. Null: the catalogue stands by itself and syncs each commit.</summary>
+    public IPackStore? Packs { get; init; }
+
+    public long PackBytes { get; init; } = StoreLimits.PackBytes;
+
+    /// <summary>Asked when the disk is full: true when room was made and the commit may be tried again.</summary>
+    public Func<bool>? MakeRoom { get; init; }
 
     /// <summary>Where the copy before step N goes; null makes none.</summary>
     public Func<int, string>? CopyBeforeMigration { get; init; }
@@ -23,11 +34,25 @@ internal sealed class SqliteCatalog : IAsyncDisposable
     private readonly Committer _committer;
     private readonly ReaderPool _readers;
 
-    private SqliteCatalog(Committer committer, ReaderPool readers) => (_committer, _readers) = (committer, readers);
+    private SqliteCatalog(Committer committer, ReaderPool readers, ReplayResult? replayed) =>
+        (_committer, _readers, Replayed) = (committer, readers, replayed);
 
     /// <summary>Why the store is read-only; null while it takes writes.</summary>
     public Exception? Fault => _committer.Fault;
 
+    /// <summary>What the start found in the log; null without packs or when it is damaged.</summary>
+    public ReplayResult? Replayed { get; }
+
+    /// <summary>The newest group that is committed: the log's sequence.</summary>
+    public long AppliedGroup => _committer.AppliedGroup;
+
+    /// <summary>Where chunks are found by their hash.</summary>
+    public ChunkIndex Index => _committer.Index;
+
+    /// <summary>
+    /// Opens, and first brings the catalogue up to its log. Where the log or a pack is damaged, it opens read-only
+    /// with <see cref="Fault"/> set, and changes nothing.
+    /// </summary>
     /// <exception cref="FluxException">NotFound: no such file. Exists: it is there and should be made. Unavailable: a newer schema.</exception>
     public static SqliteCatalog Open(CatalogOptions options)
     {
@@ -36,17 +61,52 @@ internal sealed class SqliteCatalog : IAsyncDisposable
         try
         {
             SetUp(database);
-            Migrations.Run(database, options.CopyBeforeMigration);
+            var (replayed, fault) = CatchUp(database, options);
+            var log = replayed is null ? null : new CommitLog(options.Packs!, replayed.NextPack, options.PackBytes);
+            if (log is not null)
+            {
+                // The log carries what the write-ahead log could lose.
+                database.Execute("PRAGMA synchronous=NORMAL");
+            }
+
+            var committer = new Committer(database, log, options.Clock, fault) { MakeRoom = options.MakeRoom };
+            committer.Start();
+            return new SqliteCatalog(committer, new ReaderPool(options.Path, options.Clock), replayed);
         }
         catch
         {
             database.Dispose();
             throw;
         }
+    }
 
-        var committer = new Committer(database);
-        committer.Start();
-        return new SqliteCatalog(committer, new ReaderPool(options.Path, options.Clock));
+    private static (ReplayResult? Replayed, Exception? Fault) CatchUp(Database database, CatalogOptions options)
+    {
+        Migrations.CheckKnown(database);
+        try
+        {
+            ReplayResult? replayed = null;
+            if (Migrations.VersionOf(database) == 0)
+            {
+                Migrations.Run(database, null);
+            }
+
+            if (options.Packs is not null)
+            {
+                // Before any migration: a record fits the schema that it was written under.
+                replayed = Replay.Run(database, options.Packs, schema => Migrations.Run(database, options.CopyBeforeMigration, upTo: schema));
+            }
+
+            Migrations.Run(database, options.CopyBeforeMigration);
+
+            // All of that is on the disk before the first new id is given out.
+            database.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
+            return (replayed, null);
+        }
+        catch (FluxException e) when (e.Error == FluxError.Corrupt)
+        {
+            return (null, e);
+        }
     }
 
     /// <summary>
@@ -54,9 +114,21 @@ internal sealed class SqliteCatalog : IAsyncDisposable
     /// result when it is durable. If the work throws, nothing of it stays and the exception comes out here. The work
     /// must be quick, must not block, and may use only what it is given. <paramref name="ct"/> counts until it begins.
     /// </summary>
-    public Task<T> WriteAsync<T>(Func<CatalogTransaction, T> work, CancellationToken ct) => _committer.WriteAsync(work, ct);
+    public Task<T> WriteAsync<T>(Func<CatalogTransaction, T> work, CancellationToken ct) =>
+        _committer.WriteAsync(new CatalogWrite<T>(work) { Cancellation = ct });
 
-    public Task WriteAsync(Action<CatalogTransaction> work, CancellationToken ct) => _committer.WriteAsync(
+    /// <summary>
+    /// As <see cref="WriteAsync{T}(Func{CatalogTransaction, T}, CancellationToken)"/>, for what nobody waits for: its
+    /// group may gather for <see cref="CatalogLimits.GroupWait"/>. It runs in the order in which it was queued.
+    /// </summary>
+    public Task<T> WriteLazilyAsync<T>(Func<CatalogTransaction, T> work, CancellationToken ct) =>
+        _committer.WriteAsync(new CatalogWrite<T>(work) { Cancellation = ct, IsUrgent = false });
+
+    /// <summary>For what moves or removes chunk and pack rows: it gets a group of its own, whose record carries them.</summary>
+    public Task<T> MoveChunksAsync<T>(Func<CatalogTransaction, T> work, CancellationToken ct) =>
+        _committer.WriteAsync(new CatalogWrite<T>(work) { Cancellation = ct, MovesChunks = true });
+
+    public Task WriteAsync(Action<CatalogTransaction> work, CancellationToken ct) => WriteAsync(
         transaction =>
         {
             work(transaction);
@@ -76,6 +148,13 @@ internal sealed class SqliteCatalog : IAsyncDisposable
         // The last connection to close cleans up, and that must be the writing one.
         _readers.Dispose();
         await _committer.StopAsync();
+    }
+
+    /// <summary>Lets go of everything without another word to the packs: how tests end a process that died.</summary>
+    internal async Task AbandonAsync()
+    {
+        _readers.Dispose();
+        await _committer.AbandonAsync();
     }
 
     private static void Prepare(CatalogOptions options)

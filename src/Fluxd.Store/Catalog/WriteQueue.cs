@@ -24,7 +24,7 @@ internal sealed class WriteQueue
 
     /// <summary>Moves all that waits into <paramref name="taken"/>, after waiting up to <paramref name="timeout"/> for the first.</summary>
     /// <returns>False when the queue is closed and empty.</returns>
-    internal bool Take(List<CatalogWrite> taken, TimeSpan timeout)
+    internal bool Take(Queue<CatalogWrite> taken, TimeSpan timeout)
     {
         lock (_waiting)
         {
@@ -35,7 +35,7 @@ internal sealed class WriteQueue
 
             while (_waiting.TryDequeue(out var write))
             {
-                taken.Add(write);
+                taken.Enqueue(write);
             }
 
             return taken.Count > 0 || !_closed;

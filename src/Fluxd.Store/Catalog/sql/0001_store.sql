@@ -36,7 +36,7 @@ CREATE TABLE chunk(
     pack INTEGER NOT NULL, off INTEGER NOT NULL,
     raw INTEGER NOT NULL, stored INTEGER NOT NULL,
     crc INTEGER NOT NULL,                       -- CRC32C of the stored bytes
-    flags INTEGER NOT NULL) STRICT;             -- codec in bits 0-7, 256 bad, 512 provisional (in no index)
+    flags INTEGER NOT NULL) STRICT;             -- codec in bits 0-7, 256 bad
 
 -- The index by hash, staged: chunks above local.merged_upto are in memory, hx1 takes them in key order,
 -- hx2 takes hx1 when it has grown. k = the first eight bytes of the hash; a hit is confirmed on all 32.

@@ -1,0 +1,243 @@
+using Fluxd.Core;
+using Fluxd.Store.Catalog.Index;
+using Fluxd.Store.Catalog.Log;
+using Fluxd.Store.Catalog.Sqlite;
+using Fluxd.Store.Packs;
+
+namespace Fluxd.Store.Catalog;
+
+/// <summary>
+/// The mechanics of one group at a time: a transaction, a savepoint for each write, the log, the commit.
+/// With a log, the group is durable when the log is written, and the catalogue's own commit needs no sync; without
+/// one (a catalogue by itself) the commit syncs. The committer's thread only.
+/// </summary>
+internal sealed class GroupWriter : IDisposable
+{
+    private readonly Database _database;
+    private readonly CommitLog? _log;
+    private readonly int _schema;
+    private readonly List<(long Pack, long? Length)> _sealed = [];
+    private long _applied;
+    private long _applying;
+    private long _nextChunk;
+    private long _savedNextPack;
+    private ChangeRecorder? _recorder;
+    private CatalogTransaction? _transaction;
+
+    internal GroupWriter(Database database, CommitLog? log)
+    {
+        _database = database;
+        _log = log;
+        _schema = Migrations.VersionOf(database);
+        _applied = database.Scalar("SELECT value FROM local WHERE key = 'applied_group'") ?? 0;
+        _nextChunk = database.Scalar("SELECT next FROM sequence WHERE name = 'chunk'") ?? 1;
+        _savedNextPack = database.Scalar("SELECT next FROM sequence WHERE name = 'pack'") ?? 1;
+        Index = new ChunkIndex(database);
+    }
+
+    internal ChunkIndex Index { get; }
+
+    internal OpenGroup? Group { get; private set; }
+
+    /// <summary>The newest group that is committed.</summary>
+    internal long Applied => Volatile.Read(ref _applied);
+
+    /// <summary>The log has the group and the catalogue may not: only a restart brings them together.</summary>
+    internal bool IsCommitUncertain { get; private set; }
+
+    internal bool IsFull => Group is { } group && (group.Bytes >= CatalogLimits.GroupBytes || group.Chunks >= CatalogLimits.GroupChunks);
+
+    internal void Begin(bool everything)
+    {
+        _database.Execute("BEGIN IMMEDIATE");
+        _applying = _applied;
+        Group = new OpenGroup(Index, _nextChunk);
+        _transaction = new CatalogTransaction(_database, Group);
+        _recorder = _log is null ? null : new ChangeRecorder(_database, everything);
+    }
+
+    internal void Run(CatalogWrite write)
+    {
+        if (write.Cancellation.IsCancellationRequested)
+        {
+            write.Cancel();
+            return;
+        }
+
+        var transaction = _transaction!;
+        var actions = transaction.AfterCommitCount;
+        transaction.Run("SAVEPOINT one");
+        if (!write.Run(transaction))
+        {
+            // Some faults end the whole transaction: then the group fails together.
+            if (!_database.InTransaction)
+            {
+                throw new SqlException(SQLitePCL.raw.SQLITE_ABORT, "SQLite gave the whole transaction up.");
+            }
+
+            transaction.ForgetAfterCommit(actions);
+            transaction.Run("ROLLBACK TO one");
+        }
+
+        transaction.Run("RELEASE one");
+    }
+
+    /// <summary>Makes the group durable and visible.</summary>
+    /// <param name="makeRoom">Asked when the disk is full: true when it is worth another try.</param>
+    internal void Commit(Func<bool>? makeRoom)
+    {
+        var group = Group!;
+        if (_log is not null)
+        {
+            WriteLog(_log, group, makeRoom);
+        }
+        else if (group.Staged.Count > 0)
+        {
+            throw new InvalidOperationException("This catalogue has no packs to put chunks into.");
+        }
+
+        IsCommitUncertain = _log is not null;
+        _database.Execute("COMMIT");
+        IsCommitUncertain = false;
+        _nextChunk = group.NextId;
+        Volatile.Write(ref _applied, _applying);
+        Index.Add(group.Added);
+        foreach (var action in _transaction!.AfterCommitActions)
+        {
+            action();
+        }
+
+        End();
+    }
+
+    /// <summary>After a failure. The group left nothing, unless the log says that it can't know.</summary>
+    /// <returns>False: only a restart can tell whether the group is in the log.</returns>
+    internal bool Rollback()
+    {
+        End();
+        if (_database.InTransaction)
+        {
+            _ = SQLitePCL.raw.sqlite3_exec(_database.Handle, "ROLLBACK");
+        }
+
+        return _log is null || CloseSuspects();
+    }
+
+    /// <summary>Closes full packs, when the group that filled them is committed. May sync: call it when callers have their answer.</summary>
+    internal void SealFull()
+    {
+        if (_log is not null)
+        {
+            _ = CloseSuspects();
+            _sealed.AddRange(_log.SealFull().Select(pack => (pack, (long?)null)));
+        }
+    }
+
+    /// <summary>Closes all packs; the next start finds nothing to scan.</summary>
+    internal void SealAll()
+    {
+        if (_log is not null)
+        {
+            _sealed.AddRange(_log.SealAll().Select(pack => (pack, (long?)null)));
+            MarkSealed();
+        }
+    }
+
+    public void Dispose() => _log?.Dispose();
+
+    private void WriteLog(CommitLog log, OpenGroup group, Func<bool>? makeRoom)
+    {
+        SaveSequences(log, group);
+        if (group.Staged.Count == 0 && _recorder!.IsEmpty)
+        {
+            return;
+        }
+
+        var changes = _recorder!.Take();
+        if (changes.Length > CatalogLimits.GroupChangesBytesMax)
+        {
+            throw new FluxException(FluxError.TooLarge, "This changes too much at once; do it in smaller steps.");
+        }
+
+        var written = Write(log, group, changes, makeRoom);
+        IsCommitUncertain = true;
+        foreach (var trailer in written)
+        {
+            SegmentRows.Insert(_database, trailer);
+        }
+
+        MarkSealed();
+        _applying = _applied + 1;
+        SaveApplied(_applying);
+    }
+
+    private IReadOnlyList<TrailerInfo> Write(CommitLog log, OpenGroup group, ReadOnlyMemory<byte> changes, Func<bool>? makeRoom)
+    {
+        try
+        {
+            return log.Write(_applied + 1, group.Staged, _schema, _applied, changes);
+        }
+        catch (LogFailedException e) when (e.IsDiskFull)
+        {
+            if (!CloseSuspects() || makeRoom?.Invoke() != true)
+            {
+                throw;
+            }
+
+            return log.Write(_applied + 1, group.Staged, _schema, _applied, changes);
+        }
+    }
+
+    /// <summary>The recorder sees these, so that a replay goes on from the same numbers. New packs are noted one group late:
+    /// in time before any of them can be removed.</summary>
+    private void SaveSequences(CommitLog log, OpenGroup group)
+    {
+        if (group.NextId != _nextChunk)
+        {
+            SaveSequence("chunk", group.NextId);
+        }
+
+        if (log.NextPack != _savedNextPack && (group.Staged.Count > 0 || !_recorder!.IsEmpty))
+        {
+            SaveSequence("pack", log.NextPack);
+            _savedNextPack = log.NextPack;
+        }
+    }
+
+    private void SaveSequence(string name, long next)
+    {
+        using var save = _database.Sql("UPDATE sequence SET next = ?1 WHERE name = ?2").Bind(next).Bind(name);
+        save.Run();
+    }
+
+    private void SaveApplied(long group)
+    {
+        using var set = _database.Sql("UPDATE local SET value = ?1 WHERE key = 'applied_group'").Bind(group);
+        set.Run();
+    }
+
+    private void MarkSealed()
+    {
+        foreach (var (pack, length) in _sealed)
+        {
+            SegmentRows.SetSealed(_database, pack, length);
+        }
+
+        _sealed.Clear();
+    }
+
+    private bool CloseSuspects()
+    {
+        var all = _log!.CloseSuspects(out var closed);
+        _sealed.AddRange(closed.Select(pack => (pack.Pack, (long?)pack.Length)));
+        return all;
+    }
+
+    private void End()
+    {
+        _recorder?.Dispose();
+        _recorder = null;
+        _transaction = null;
+        Group = null;
+    }
+}

@@ -1,0 +1,270 @@
+using Fluxd.Core.Chunking;
+using Fluxd.Store.Catalog.Log;
+using Fluxd.Store.Catalog.Sqlite;
+
+namespace Fluxd.Store.Catalog.Index;
+
+/// <summary>
+/// Which chunk has this hash? New chunks are in memory; every so often they are merged, sorted by key, into a small
+/// table, and that, when it has grown, into a big one: so that a commit never writes to random pages. Whatever the
+/// tables say is confirmed on the chunk's own row. The committer writes; anybody may ask for a hint.
+/// </summary>
+internal sealed class ChunkIndex
+{
+    private readonly Dictionary<ChunkHash, long> _recent = [];
+    private readonly Database _database;
+    private readonly BloomFilter? _filter;
+    private List<(long Key, ChunkHash Hash, long Id)>? _merging;
+    private int _merged;
+    private long _firstTier;
+    private bool _isMoving;
+
+    /// <summary>Reads what is not merged yet into memory, and the keys into the filter.</summary>
+    internal ChunkIndex(Database database)
+    {
+        _database = database;
+        LoadRecent();
+        _firstTier = database.Scalar("SELECT count(*) FROM hx1") ?? 0;
+        _isMoving = database.Scalar("SELECT value FROM local WHERE key = 'hx1_moving'") == 1;
+        _filter = BloomFilter.For(_firstTier + (database.Scalar("SELECT count(*) FROM hx2") ?? 0));
+        FillFilter("SELECT k FROM hx1");
+        FillFilter("SELECT k FROM hx2");
+    }
+
+    /// <summary>Chunks whose hashes are in memory only.</summary>
+    internal int RecentCount
+    {
+        get
+        {
+            lock (_recent)
+            {
+                return _recent.Count;
+            }
+        }
+    }
+
+    /// <summary>A merge has begun or is due; call <see cref="MergeStep"/> when there is time.</summary>
+    internal bool WantsMerge => _merging is not null || _isMoving || RecentCount > CatalogLimits.RecentChunks || _firstTier > CatalogLimits.FirstTierKeys;
+
+    /// <summary>Merging has fallen behind: do it before the next group.</summary>
+    internal bool MustMerge => RecentCount > 2 * CatalogLimits.RecentChunks;
+
+    /// <summary>A committed chunk with these bytes that is whole. The committer's thread.</summary>
+    internal long? Find(in ChunkHash hash) => Find(hash, _database.Sql);
+
+    /// <summary>As <see cref="Find(in ChunkHash)"/>, from a reader's snapshot; what it says may be over when it is used.</summary>
+    internal long? FindHint(CatalogReader reader, in ChunkHash hash) => Find(hash, reader.Sql);
+
+    /// <summary>These are committed now.</summary>
+    internal void Add(IEnumerable<KeyValuePair<ChunkHash, long>> chunks)
+    {
+        lock (_recent)
+        {
+            foreach (var (hash, id) in chunks)
+            {
+                _recent[hash] = id;
+            }
+        }
+    }
+
+    /// <summary>Chunks that were deleted or found bad. Rows of the tables may stay: they are confirmed on use.</summary>
+    internal void Forget(IEnumerable<ChunkHash> hashes)
+    {
+        lock (_recent)
+        {
+            foreach (var hash in hashes)
+            {
+                _recent.Remove(hash);
+            }
+        }
+    }
+
+    /// <summary>
+    /// One slice of a merge, in a transaction of its own that need not be durable: a lost one is done again, since
+    /// <c>merged_upto</c> moves last. The committer's thread, between groups.
+    /// </summary>
+    internal void MergeStep()
+    {
+        if (_merging is null && RecentCount > CatalogLimits.RecentChunks)
+        {
+            BeginMerge();
+        }
+
+        _database.Execute("BEGIN IMMEDIATE");
+        try
+        {
+            if (_merging is not null)
+            {
+                MergeSlice(_merging);
+            }
+            else
+            {
+                MoveSlice();
+            }
+
+            _database.Execute("COMMIT");
+        }
+        catch
+        {
+            if (_database.InTransaction)
+            {
+                _database.Execute("ROLLBACK");
+            }
+
+            throw;
+        }
+
+        if (_merging is not null && _merged == _merging.Count)
+        {
+            EndMerge(_merging);
+        }
+    }
+
+    private long? Find(in ChunkHash hash, Func<string, Statement> sql)
+    {
+        lock (_recent)
+        {
+            if (_recent.TryGetValue(hash, out var recent))
+            {
+                return recent;
+            }
+        }
+
+        var key = hash.FirstEight;
+        return _filter is not null && !_filter.MayHold(key)
+            ? null
+            : FindIn(sql("SELECT id FROM hx1 WHERE k = ?1"), key, hash, sql) ?? FindIn(sql("SELECT id FROM hx2 WHERE k = ?1"), key, hash, sql);
+    }
+
+    private static long? FindIn(Statement candidates, long key, in ChunkHash hash, Func<string, Statement> sql)
+    {
+        using (candidates)
+        {
+            candidates.Bind(key);
+            while (candidates.Step())
+            {
+                var id = candidates.Long(0);
+                if (IsWhole(id, hash, sql))
+                {
+                    return id;
+                }
+            }
+        }
+
+        return null;
+    }
+
+    private static bool IsWhole(long id, in ChunkHash hash, Func<string, Statement> sql)
+    {
+        using var row = sql("SELECT hash, flags FROM chunk WHERE id = ?1").Bind(id);
+        Span<byte> expected = stackalloc byte[ChunkHash.Size];
+        hash.CopyTo(expected);
+        return row.Step() && row.Span(0).SequenceEqual(expected) && (row.Int(1) & ChunkFlags.Bad) == 0;
+    }
+
+    private void LoadRecent()
+    {
+        using var rows = _database.Sql("""
+            SELECT id, hash FROM chunk
+            WHERE id > (SELECT value FROM local WHERE key = 'merged_upto') AND (flags & ?1) = 0 ORDER BY id
+            """).Bind(ChunkFlags.Bad);
+        while (rows.Step())
+        {
+            _recent[new ChunkHash(rows.Span(1))] = rows.Long(0);
+        }
+    }
+
+    private void FillFilter(string keys)
+    {
+        if (_filter is null)
+        {
+            return;
+        }
+
+        using var rows = _database.Sql(keys);
+        while (rows.Step())
+        {
+            _filter.Add(rows.Long(0));
+        }
+    }
+
+    private void BeginMerge()
+    {
+        lock (_recent)
+        {
+            _merging = [.. _recent.Select(entry => (entry.Key.FirstEight, entry.Key, entry.Value))];
+        }
+
+        // In the order of the table, so that neighbours share a page.
+        _merging.Sort((a, b) => a.Key != b.Key ? a.Key.CompareTo(b.Key) : a.Id.CompareTo(b.Id));
+        _merged = 0;
+    }
+
+    private void MergeSlice(List<(long Key, ChunkHash Hash, long Id)> merging)
+    {
+        var end = Math.Min(_merged + CatalogLimits.MergeSlice, merging.Count);
+        using (var insert = _database.Sql("INSERT OR IGNORE INTO hx1(k, id) VALUES (?1, ?2)"))
+        {
+            for (var i = _merged; i < end; i++)
+            {
+                _firstTier += insert.Again().Bind(merging[i].Key).Bind(merging[i].Id).Run();
+                _filter?.Add(merging[i].Key);
+            }
+        }
+
+        if (end == merging.Count && end > 0)
+        {
+            using var done = _database.Sql("UPDATE local SET value = ?1 WHERE key = 'merged_upto'").Bind(merging.Max(entry => entry.Id));
+            done.Run();
+        }
+
+        _merged = end;
+    }
+
+    private void EndMerge(List<(long Key, ChunkHash Hash, long Id)> merging)
+    {
+        lock (_recent)
+        {
+            foreach (var (_, hash, id) in merging)
+            {
+                if (_recent.TryGetValue(hash, out var now) && now == id)
+                {
+                    _recent.Remove(hash);
+                }
+            }
+        }
+
+        _merging = null;
+    }
+
+    /// <summary>Moves the lowest keys from the first tier to the second, until it is empty.</summary>
+    private void MoveSlice()
+    {
+        if (!_isMoving)
+        {
+            SetMoving(true);
+        }
+
+        using (var move = _database.Sql("INSERT OR IGNORE INTO hx2(k, id) SELECT k, id FROM hx1 ORDER BY k, id LIMIT ?1").Bind(CatalogLimits.MergeSlice))
+        {
+            move.Run();
+        }
+
+        using var remove = _database.Sql("""
+            DELETE FROM hx1 WHERE (k, id) <= (SELECT k, id FROM (SELECT k, id FROM hx1 ORDER BY k, id LIMIT ?1) ORDER BY k DESC, id DESC LIMIT 1)
+            """).Bind(CatalogLimits.MergeSlice);
+        var removed = remove.Run();
+        _firstTier -= removed;
+        if (removed < CatalogLimits.MergeSlice)
+        {
+            SetMoving(false);
+        }
+    }
+
+    private void SetMoving(bool moving)
+    {
+        using var set = _database.Sql("UPDATE local SET value = ?1 WHERE key = 'hx1_moving'").Bind(moving);
+        set.Run();
+        _isMoving = moving;
+    }
+}

@@ -1,0 +1,240 @@
+using Fluxd.Store.Disk;
+using Fluxd.Store.Packs;
+
+namespace Fluxd.Store.Catalog.Log;
+
+/// <summary>
+/// Makes a group durable: its chunks, their trailers, and in the last trailer the record of the whole group. That
+/// last trailer is written when all the group's other packs are synced, so a record that verifies, with payload that
+/// verifies beside it, proves the group. Most groups touch one pack and cost one sync. The committer's thread only.
+/// </summary>
+internal sealed class CommitLog : IDisposable
+{
+    /// <summary>Chunks of small files are joined up to here before they are written: one call instead of a hundred.</summary>
+    private const int JoinBytes = 1 << 20;
+
+    private readonly IPackStore _packs;
+    private readonly PackLane[] _lanes;
+    private readonly byte[] _join = new byte[JoinBytes];
+    private readonly List<ChunkEntry> _joined = [];
+    private readonly Dictionary<long, long> _suspects = [];
+
+    /// <param name="nextPack">The first id that no pack ever had.</param>
+    internal CommitLog(IPackStore packs, long nextPack, long packBytes)
+    {
+        _packs = packs;
+        NextPack = nextPack;
+        _lanes = [.. Enumerable.Range(0, CatalogLimits.Lanes).Select(_ => new PackLane(packs, () => NextPack++, packBytes))];
+    }
+
+    /// <summary>The id that the next new pack gets.</summary>
+    internal long NextPack { get; private set; }
+
+    /// <summary>Writes and syncs. After a failure the group's bytes are written once more, to new packs, and read back.</summary>
+    /// <exception cref="LogFailedException">Neither worked.</exception>
+    internal IReadOnlyList<TrailerInfo> Write(long group, IReadOnlyList<StagedChunks> staged, int schema, long previous, ReadOnlyMemory<byte> changes)
+    {
+        var attempt = new Attempt(this, group);
+        try
+        {
+            return attempt.Run(staged, schema, previous, changes);
+        }
+        catch (Exception first) when (first is DiskException or InvalidOperationException)
+        {
+            attempt.Abandon();
+            return WriteAgain(group, staged, schema, previous, changes, first);
+        }
+    }
+
+    private List<TrailerInfo> WriteAgain(
+        long group, IReadOnlyList<StagedChunks> staged, int schema, long previous, ReadOnlyMemory<byte> changes, Exception first)
+    {
+        var attempt = new Attempt(this, group);
+        try
+        {
+            var written = attempt.Run(staged, schema, previous, changes);
+            foreach (var segment in written)
+            {
+                // A disk that failed once is not believed: what the kernel holds is let go, and read from the disk.
+                using (var reader = _packs.Open(segment.Pack))
+                {
+                    reader.DontNeed(segment.PayloadOffset, segment.End - segment.PayloadOffset);
+                }
+
+                if (_packs.Verify(segment, rehash: true).Count > 0)
+                {
+                    throw new DiskException(DiskFault.Failed, "verify", "pack", "what was written does not read back");
+                }
+            }
+
+            return written;
+        }
+        catch (Exception second) when (second is DiskException or InvalidOperationException or PackDamagedException)
+        {
+            attempt.Abandon();
+            throw new LogFailedException(first);
+        }
+    }
+
+    /// <summary>
+    /// Closes packs that failed: what was committed before stays, what was not is cut, so that a full disk gets its
+    /// room back. Those that can't be closed now are closed at the next start.
+    /// </summary>
+    /// <returns>All of them could be closed: nothing of the failed group is on the disk.</returns>
+    internal bool CloseSuspects(out List<(long Pack, long Length)> closed)
+    {
+        closed = [];
+        foreach (var (pack, failed) in _suspects)
+        {
+            try
+            {
+                var keep = _packs.Scan(pack, 0).Where(trailer => trailer.Group < failed).ToList();
+                _packs.SealLeftOpen(pack, keep);
+                closed.Add((pack, keep.Count == 0 ? 0 : keep[^1].End));
+            }
+            catch (Exception e) when (e is DiskException or PackDamagedException)
+            {
+                // The disk is in trouble: the next start has another look.
+            }
+        }
+
+        var all = closed.Count == _suspects.Count;
+        _suspects.Clear();
+        return all;
+    }
+
+    /// <summary>Closes full packs. The group that filled them is committed; nobody waits for this.</summary>
+    internal IReadOnlyList<long> SealFull() => [.. _lanes.SelectMany(lane => lane.SealFull())];
+
+    internal IReadOnlyList<long> SealAll() => [.. _lanes.SelectMany(lane => lane.SealAll())];
+
+    public void Dispose()
+    {
+        foreach (var lane in _lanes)
+        {
+            lane.Dispose();
+        }
+    }
+
+    /// <summary>One try at writing one group.</summary>
+    private sealed class Attempt(CommitLog log, long group)
+    {
+        private readonly List<TrailerInfo> _written = [];
+        private readonly Dictionary<IPackWriter, OpenSegment> _open = [];
+        private readonly HashSet<IPackWriter> _touched = [];
+
+        internal List<TrailerInfo> Run(IReadOnlyList<StagedChunks> staged, int schema, long previous, ReadOnlyMemory<byte> changes)
+        {
+            foreach (var lane in staged.GroupBy(chunks => chunks.Lane))
+            {
+                AppendLane(log._lanes[lane.Key], lane);
+            }
+
+            var last = _open.Count > 0 ? _open.Keys.Last() : log._lanes[0].Current;
+            foreach (var writer in _open.Keys.Where(writer => writer != last).ToList())
+            {
+                Finish(writer, default);
+            }
+
+            // Segments that ended before, because ids broke off, may be in packs that have nothing open now.
+            foreach (var writer in _touched.Where(writer => writer != last && writer.NeedsSync))
+            {
+                writer.Sync();
+            }
+
+            var others = _written.Select(segment => new SegmentRef(
+                segment.Pack, segment.Segment, segment.FirstChunkId, segment.Chunks.Count));
+            var record = new GroupRecord(schema, previous, [.. others], changes).Encode();
+            _touched.Add(last);
+            Finish(last, record);
+            last.Sync();
+            return _written;
+        }
+
+        internal void Abandon()
+        {
+            foreach (var writer in _touched)
+            {
+                log._suspects[writer.Pack] = group;
+                foreach (var lane in log._lanes)
+                {
+                    lane.Abandon(writer);
+                }
+            }
+        }
+
+        private void AppendLane(PackLane lane, IEnumerable<StagedChunks> pieces)
+        {
+            var length = 0;
+            var next = 0L;
+            foreach (var piece in pieces)
+            {
+                if (length > 0 && (piece.FirstId != next || length + piece.Payload.Length > JoinBytes))
+                {
+                    Append(lane, next - log._joined.Count, log._join.AsSpan(0, length));
+                    length = 0;
+                }
+
+                next = piece.FirstId + piece.Chunks.Length;
+                if (piece.Payload.Length > JoinBytes)
+                {
+                    log._joined.Clear();
+                    log._joined.AddRange(piece.Chunks);
+                    Append(lane, piece.FirstId, piece.Payload.Span);
+                    continue;
+                }
+
+                piece.Payload.Span.CopyTo(log._join.AsSpan(length));
+                length += piece.Payload.Length;
+                log._joined.AddRange(piece.Chunks);
+            }
+
+            if (length > 0)
+            {
+                Append(lane, next - log._joined.Count, log._join.AsSpan(0, length));
+            }
+        }
+
+        /// <summary>Appends what is in <c>_joined</c>, ids from <paramref name="firstId"/> on.</summary>
+        private void Append(PackLane lane, long firstId, ReadOnlySpan<byte> payload)
+        {
+            // Asking first makes the pack, so that a failure inside Append knows whom to abandon.
+            _touched.Add(lane.Current);
+            var chunks = log._joined.ToArray();
+            log._joined.Clear();
+            if (_open.TryGetValue(lane.Current, out var open) && open.NextId != firstId)
+            {
+                Finish(lane.Current, default);
+            }
+
+            _ = lane.Append(payload, chunks);
+            var writer = lane.Current;
+            _touched.Add(writer);
+            if (!_open.TryGetValue(writer, out var segment))
+            {
+                _open.Add(writer, segment = new OpenSegment { FirstId = firstId, NextId = firstId });
+            }
+
+            segment.NextId += chunks.Length;
+        }
+
+        private void Finish(IPackWriter writer, ReadOnlySpan<byte> record)
+        {
+            _open.Remove(writer, out var segment);
+            _written.Add(writer.FinishSegment(group, segment?.FirstId ?? 0, record));
+        }
+    }
+
+    private sealed class OpenSegment
+    {
+        internal required long FirstId { get; init; }
+
+        internal required long NextId { get; set; }
+    }
+}
+
+/// <summary>A group could not be made durable: neither at first nor in new packs.</summary>
+internal sealed class LogFailedException(Exception cause) : Exception("The group could not be written to the packs.", cause)
+{
+    internal bool IsDiskFull => InnerException is DiskException { Fault: DiskFault.Full };
+}

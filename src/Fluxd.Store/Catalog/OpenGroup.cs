@@ -1,0 +1,47 @@
+using Fluxd.Core.Chunking;
+using Fluxd.Store.Catalog.Index;
+using Fluxd.Store.Catalog.Log;
+using Fluxd.Store.Packs;
+
+namespace Fluxd.Store.Catalog;
+
+/// <summary>
+/// The chunks of the group that is being made. A write that fails takes its rows back but not its chunks: they stay
+/// in the group, unreferenced, because later writes of the group may have found them here.
+/// </summary>
+internal sealed class OpenGroup(ChunkIndex index, long nextId)
+{
+    private readonly Dictionary<ChunkHash, long> _added = [];
+    private readonly List<StagedChunks> _staged = [];
+
+    internal IReadOnlyList<StagedChunks> Staged => _staged;
+
+    /// <summary>What the index takes over when the group is committed.</summary>
+    internal IReadOnlyDictionary<ChunkHash, long> Added => _added;
+
+    internal long NextId { get; private set; } = nextId;
+
+    internal long Bytes { get; private set; }
+
+    internal int Chunks { get; private set; }
+
+    internal long? Find(in ChunkHash hash) => _added.TryGetValue(hash, out var id) ? id : index.Find(hash);
+
+    internal long Append(int lane, ReadOnlyMemory<byte> payload, ChunkEntry[] chunks, bool indexed)
+    {
+        var first = NextId;
+        NextId += chunks.Length;
+        Bytes += payload.Length;
+        Chunks += chunks.Length;
+        _staged.Add(new StagedChunks(lane, first, payload, chunks));
+        if (indexed)
+        {
+            for (var i = 0; i < chunks.Length; i++)
+            {
+                _added.TryAdd(chunks[i].Hash, first + i);
+            }
+        }
+
+        return first;
+    }
+}
