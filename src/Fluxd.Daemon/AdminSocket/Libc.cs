@@ -1,0 +1,84 @@
+using System.Runtime.InteropServices;
+
+namespace Fluxd.Daemon.AdminSocket;
+
+/// <summary>The few calls of the C library that .NET has no word for.</summary>
+internal static unsafe partial class Libc
+{
+    private const int CurrentFolder = -100;
+    private const int NoFollow = 0x100;
+    private const uint WantType = 1;
+    private const int TypeMask = 0xF000;
+    private const int TypeSocket = 0xC000;
+    private const int BufferBytes = 64 * 1024;
+
+    public static uint EffectiveUser => Geteuid();
+
+    /// <summary>Null when the system has no such group.</summary>
+    public static uint? GroupId(string name)
+    {
+        // struct group begins with two pointers (name, password) and then the id, on Linux and macOS alike.
+        var group = stackalloc nint[8];
+        var buffer = (byte*)NativeMemory.Alloc(BufferBytes);
+        try
+        {
+            var found = Getgrnam(name, group, buffer, BufferBytes, out var result) == 0 && result != 0;
+            return found ? *(uint*)(group + 2) : null;
+        }
+        finally
+        {
+            NativeMemory.Free(buffer);
+        }
+    }
+
+    /// <summary>Gives the file to a group and leaves its owner. False when this process may not.</summary>
+    public static bool TryChangeGroup(string path, uint group) => Chown(path, uint.MaxValue, group) == 0;
+
+    /// <summary>Is there a socket under this very name? Linux only; elsewhere the answer is yes.</summary>
+    public static bool IsSocket(string path)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return true;
+        }
+
+        // struct statx: the mode is the 16-bit field at offset 28 on every architecture.
+        var buffer = stackalloc byte[256];
+        return Statx(CurrentFolder, path, NoFollow, WantType, buffer) == 0 && (*(ushort*)(buffer + 28) & TypeMask) == TypeSocket;
+    }
+
+    /// <summary>True when the kernel's clock is disciplined by NTP or PTP; null where it can't be asked.</summary>
+    public static bool? IsClockSynchronised()
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return null;
+        }
+
+        // All zero asks and sets nothing; TIME_ERROR (5) means unsynchronised.
+        var timex = stackalloc byte[512];
+        new Span<byte>(timex, 512).Clear();
+        return Adjtimex(timex) is var state and >= 0 ? state != 5 : null;
+    }
+
+    /// <summary>May this process write there?</summary>
+    public static bool CanWrite(string path) => Access(path, 2) == 0;
+
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    private static partial uint Geteuid();
+
+    [LibraryImport("libc", EntryPoint = "getgrnam_r", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Getgrnam(string name, nint* group, byte* buffer, nuint length, out nint result);
+
+    [LibraryImport("libc", EntryPoint = "chown", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Chown(string path, uint owner, uint group);
+
+    [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Statx(int folder, string path, int flags, uint mask, byte* buffer);
+
+    [LibraryImport("libc", EntryPoint = "adjtimex")]
+    private static partial int Adjtimex(byte* timex);
+
+    [LibraryImport("libc", EntryPoint = "access", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Access(string path, int mode);
+}
