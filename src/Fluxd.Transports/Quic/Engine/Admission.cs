@@ -50,42 +50,55 @@ internal sealed class Admission(AdmissionLimits limits)
             return Admitted.No;
         }
 
-        // A forged address must not lock out the one that it names: before proof only the total counts.
-        if (!isAddressProven && _handshakes >= limits.HandshakesBeforeRetry)
+        _byAddress.TryGetValue(Key(peer), out var counts);
+        if (!isAddressProven)
         {
-            return Admitted.AfterRetry;
+            return _handshakes >= limits.HandshakesBeforeRetry || counts.Unproven >= limits.HandshakesPerAddressMax || counts.Proven >= limits.ConnectionsPerAddressMax
+                ? Admitted.AfterRetry
+                : Admitted.Yes;
         }
 
-        _byAddress.TryGetValue(Key(peer), out var counts);
-        return counts.Connections >= limits.ConnectionsPerAddressMax || counts.Handshakes >= limits.HandshakesPerAddressMax
-            ? (isAddressProven ? Admitted.No : Admitted.AfterRetry)
+        // What forged packets began in this address's name does not count against it.
+        return counts.Proven >= limits.ConnectionsPerAddressMax || counts.ProvenHandshakes >= limits.HandshakesPerAddressMax
+            ? Admitted.No
             : Admitted.Yes;
     }
 
-    public ulong Begin(in SockAddress peer)
+    public Ticket Begin(in SockAddress peer, bool isAddressProven)
     {
-        var key = Key(peer);
-        ref var counts = ref CollectionsMarshal.GetValueRefOrAddDefault(_byAddress, key, out _);
-        counts.Connections++;
-        counts.Handshakes++;
+        var ticket = new Ticket(Key(peer), isAddressProven, IsHandshaking: true);
         _connections++;
         _handshakes++;
-        return key;
+        Count(ticket, 1);
+        return ticket;
     }
 
-    public void HandshakeOver(ulong key)
+    /// <summary>A finished handshake proves the address.</summary>
+    public Ticket HandshakeDone(in Ticket ticket)
     {
-        CollectionsMarshal.GetValueRefOrNullRef(_byAddress, key).Handshakes--;
         _handshakes--;
+        Count(ticket, -1);
+        var proven = ticket with { IsProven = true, IsHandshaking = false };
+        Count(proven, 1);
+        return proven;
     }
 
-    public void End(ulong key)
+    public void End(in Ticket ticket)
     {
-        ref var counts = ref CollectionsMarshal.GetValueRefOrNullRef(_byAddress, key);
         _connections--;
-        if (--counts.Connections == 0)
+        _handshakes -= ticket.IsHandshaking ? 1 : 0;
+        Count(ticket, -1);
+    }
+
+    private void Count(in Ticket ticket, int change)
+    {
+        ref var counts = ref CollectionsMarshal.GetValueRefOrAddDefault(_byAddress, ticket.Address, out _);
+        counts.Unproven += ticket.IsProven ? 0 : change;
+        counts.Proven += ticket.IsProven ? change : 0;
+        counts.ProvenHandshakes += ticket is { IsProven: true, IsHandshaking: true } ? change : 0;
+        if (counts is { Unproven: 0, Proven: 0 })
         {
-            _byAddress.Remove(key);
+            _byAddress.Remove(ticket.Address);
         }
     }
 
@@ -101,9 +114,13 @@ internal sealed class Admission(AdmissionLimits limits)
         return BinaryPrimitives.ReadUInt32BigEndian(address[^4..]);
     }
 
+    /// <summary>What a connection counts as; given back when it ends.</summary>
+    internal readonly record struct Ticket(ulong Address, bool IsProven, bool IsHandshaking);
+
     private struct Counts
     {
-        public int Connections;
-        public int Handshakes;
+        public int Unproven;
+        public int Proven;
+        public int ProvenHandshakes;
     }
 }

@@ -35,10 +35,10 @@ internal static unsafe class NgCallbacks
             acked_stream_data_offset = (delegate* unmanaged[Cdecl]<void*, long, ulong, ulong, void*, void*, int>)&OnAcknowledged,
             stream_close = (delegate* unmanaged[Cdecl]<void*, uint, long, ulong, void*, void*, int>)&OnStreamClose,
             stream_reset = (delegate* unmanaged[Cdecl]<void*, long, ulong, ulong, void*, void*, int>)&OnStreamReset,
-            stream_stop_sending = (delegate* unmanaged[Cdecl]<void*, long, ulong, void*, void*, int>)&OnStopSending,
             extend_max_stream_data = (delegate* unmanaged[Cdecl]<void*, long, ulong, void*, void*, int>)&OnMoreStreamCredit,
             extend_max_local_streams_bidi = (delegate* unmanaged[Cdecl]<void*, ulong, void*, int>)&OnMoreStreams,
             extend_max_local_streams_uni = (delegate* unmanaged[Cdecl]<void*, ulong, void*, int>)&OnMoreStreams,
+            recv_stateless_reset = (delegate* unmanaged[Cdecl]<void*, void*, void*, int>)&OnStatelessReset,
             path_validation = (delegate* unmanaged[Cdecl]<void*, uint, ngtcp2_path*, ngtcp2_path*, int, void*, int>)&OnPathValidation,
         };
         if (isServer)
@@ -168,7 +168,7 @@ internal static unsafe class NgCallbacks
     {
         try
         {
-            Connection(user).OnStreamClose(id);
+            Connection(user).OnStreamClose(id, (flags & NgTcp2.StreamCloseAppErrorCodeSet) != 0 ? (long)code : -1);
             return 0;
         }
         catch (Exception e)
@@ -183,20 +183,6 @@ internal static unsafe class NgCallbacks
         try
         {
             Stream(streamUser)?.OnReset((long)code);
-            return 0;
-        }
-        catch (Exception e)
-        {
-            return Failed(user, e);
-        }
-    }
-
-    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static int OnStopSending(void* native, long id, ulong code, void* user, void* streamUser)
-    {
-        try
-        {
-            Stream(streamUser)?.OnStopSending((long)code);
             return 0;
         }
         catch (Exception e)
@@ -230,6 +216,20 @@ internal static unsafe class NgCallbacks
         try
         {
             Connection(user).OpenWaiting();
+            return 0;
+        }
+        catch (Exception e)
+        {
+            return Failed(user, e);
+        }
+    }
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static int OnStatelessReset(void* native, void* packet, void* user)
+    {
+        try
+        {
+            Connection(user).IsResetStatelessly = true;
             return 0;
         }
         catch (Exception e)

@@ -29,6 +29,7 @@ internal sealed unsafe class PacketWriter(IUdpIo io) : IDisposable
 
     public void Flush(QuicConnection connection)
     {
+        connection.RetryBlocked();
         var now = QuicEndpoint.Now();
         var native = connection.Native;
         var quantum = (long)NgTcp2.ngtcp2_conn_get_send_quantum(native);
@@ -80,8 +81,8 @@ internal sealed unsafe class PacketWriter(IUdpIo io) : IDisposable
             switch (length)
             {
                 case NgTcp2.ErrStreamDataBlocked:
-                    stream!.IsBlocked = true; // until OnMoreStreamCredit
-                    Dequeue(connection, stream);
+                    connection.Block(stream!); // until the peer gives credit
+                    Dequeue(connection, stream!);
                     break;
                 case NgTcp2.ErrStreamShutWrite or NgTcp2.ErrStreamNotFound:
                     stream!.OnWriteShut();

@@ -10,6 +10,8 @@ internal sealed unsafe partial class QuicConnection
 {
     private readonly Dictionary<long, QuicStream> _streams = [];
     private readonly Queue<QuicStream> _toOpen = new();
+    private readonly HashSet<QuicStream> _blocked = [];
+    private bool _hasReceived;
     private void* _session;
     private void* _reference;
     private TlsCredentials? _credentials;
@@ -33,7 +35,9 @@ internal sealed unsafe partial class QuicConnection
 
     internal ulong? NudgedUntil { get; set; }
 
-    internal ulong? AdmissionKey { get; set; }
+    internal Admission.Ticket? Ticket { get; set; }
+
+    internal bool IsResetStatelessly { get; set; }
 
     internal bool IsHandshakeDone { get; private set; }
 
@@ -78,6 +82,7 @@ internal sealed unsafe partial class QuicConnection
             return;
         }
 
+        _hasReceived = true;
         Endpoint.MarkDirty(this);
     }
 
@@ -113,6 +118,33 @@ internal sealed unsafe partial class QuicConnection
             stream.IsQueued = true;
             Ready.Enqueue(stream);
         }
+    }
+
+    /// <summary>
+    /// The library does not tell of a peer's STOP_SENDING; only the next write on that stream does. A stream that waits
+    /// for credit would never make one, so each arrival of packets gives those streams another try.
+    /// </summary>
+    internal void RetryBlocked()
+    {
+        if (!_hasReceived || _blocked.Count == 0)
+        {
+            return;
+        }
+
+        _hasReceived = false;
+        var blocked = _blocked.ToArray();
+        _blocked.Clear();
+        foreach (var stream in blocked)
+        {
+            stream.IsBlocked = false;
+            Enqueue(stream);
+        }
+    }
+
+    internal void Block(QuicStream stream)
+    {
+        stream.IsBlocked = true;
+        _blocked.Add(stream);
     }
 
     private void OpenOrQueue(QuicStream stream)
@@ -171,10 +203,12 @@ internal sealed unsafe partial class QuicConnection
         return NgTcp2.ngtcp2_conn_set_stream_user_data(Native, id, (void*)GCHandle.ToIntPtr(stream.Handle)) == 0;
     }
 
-    internal void OnStreamClose(long id)
+    /// <param name="code">The application's code of a reset or a STOP_SENDING, −1 without.</param>
+    internal void OnStreamClose(long id, long code)
     {
         if (_streams.Remove(id, out var stream))
         {
+            stream.OnClosing(code);
             stream.OnClosed(stream.ReadError >= 0 ? QuicErrors.StreamReset(stream.ReadError) : null);
         }
 
@@ -287,6 +321,9 @@ internal sealed unsafe partial class QuicConnection
 
         switch (result)
         {
+            case NgTcp2.ErrDraining when IsResetStatelessly:
+                Finish(QuicState.Draining, QuicErrors.StatelessReset, ThreeProbeTimeouts());
+                break;
             case NgTcp2.ErrDraining:
                 var peer = NgTcp2.ngtcp2_conn_get_ccerr(Native);
                 var isApplication = peer->type == NgTcp2.CloseTypeApplication;
@@ -372,6 +409,7 @@ internal sealed unsafe partial class QuicConnection
 
         _streams.Clear();
         Ready.Clear();
+        _blocked.Clear();
         _incoming.Writer.TryComplete(reason);
         while (_toOpen.TryDequeue(out var waiting))
         {

@@ -45,10 +45,14 @@ internal sealed unsafe partial class QuicEndpoint
         {
             if ((data[0] & 0x80) == 0)
             {
-                ResetStatelessly(ids, length, path);
+                connection = ClientOf(peer);
+                if (connection is null)
+                {
+                    ResetStatelessly(ids, length, path);
+                }
             }
 
-            return false;
+            return connection is not null;
         }
 
         if (_server is null || !_isAccepting || _isStopping)
@@ -65,6 +69,28 @@ internal sealed unsafe partial class QuicEndpoint
             LogHandshakeNotStarted(e); // a certificate that cannot be read, most likely
             return false;
         }
+    }
+
+    /// <summary>
+    /// A stateless reset carries no id that we know, by design; only the connection to that server can recognise it.
+    /// </summary>
+    private QuicConnection? ClientOf(in SockAddress peer)
+    {
+        if (_clients == 0)
+        {
+            return null;
+        }
+
+        var remote = peer.ToEndPoint();
+        foreach (var connection in _connections)
+        {
+            if (!connection.IsServer && connection.IsAlive && connection.Remote.Equals(remote))
+            {
+                return connection;
+            }
+        }
+
+        return null;
     }
 
     private bool Judge(ngtcp2_pkt_hd* header, ngtcp2_path* path, in SockAddress peer, out QuicConnection? connection)
@@ -149,7 +175,7 @@ internal sealed unsafe partial class QuicEndpoint
         }
 
         connection.Attach(native, session, credentials, client: null);
-        connection.AdmissionKey = _admission.Begin(peer);
+        connection.Ticket = _admission.Begin(peer, tokenType != 0);
         Ids.Add(CidKey.From(header->dcid), connection);
         Ids.Add(CidKey.From(id), connection);
         Add(connection);
@@ -208,6 +234,7 @@ internal sealed unsafe partial class QuicEndpoint
 
         connection.Attach(native, session, credentials: null, options);
         Ids.Add(CidKey.From(mine), connection);
+        _clients++;
         Add(connection);
     }
 

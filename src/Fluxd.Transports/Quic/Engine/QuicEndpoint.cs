@@ -35,6 +35,7 @@ internal sealed unsafe partial class QuicEndpoint : IDatagramSink, IAsyncDisposa
     private bool _isAccepting = true;
     private bool _isStopping;
     private int _connectionCount;
+    private int _clients;
 
     public QuicEndpoint(IUdpIo io, QuicServerOptions? server, ILogger log)
     {
@@ -225,9 +226,9 @@ internal sealed unsafe partial class QuicEndpoint : IDatagramSink, IAsyncDisposa
 
     internal void OnHandshakeDone(QuicConnection connection)
     {
-        if (connection.AdmissionKey is { } key)
+        if (connection.Ticket is { } ticket)
         {
-            _admission.HandshakeOver(key);
+            connection.Ticket = _admission.HandshakeDone(ticket);
         }
 
         _server!.Accepted(connection);
@@ -236,15 +237,10 @@ internal sealed unsafe partial class QuicEndpoint : IDatagramSink, IAsyncDisposa
     /// <summary>The connection is over but its ids still answer for a while.</summary>
     internal void OnFinished(QuicConnection connection, ulong forgetAt)
     {
-        if (connection.AdmissionKey is { } key)
+        if (connection.Ticket is { } ticket)
         {
-            if (!connection.IsHandshakeDone)
-            {
-                _admission.HandshakeOver(key);
-            }
-
-            _admission.End(key);
-            connection.AdmissionKey = null;
+            _admission.End(ticket);
+            connection.Ticket = null;
         }
 
         _timers.Set(connection, _isStopping ? 0 : forgetAt);
@@ -255,6 +251,7 @@ internal sealed unsafe partial class QuicEndpoint : IDatagramSink, IAsyncDisposa
         _timers.Remove(connection);
         Ids.RemoveAll(connection);
         _connections.Remove(connection);
+        _clients -= connection.IsServer ? 0 : 1;
         Volatile.Write(ref _connectionCount, _connections.Count);
         connection.Free();
     }

@@ -13,6 +13,8 @@ internal static class QuicErrors
     public static ConnectionResetException ClosedByPeer(ulong code, bool isApplication) =>
         new($"The peer closed the connection with {(isApplication ? "application" : "transport")} code 0x{code:x}.");
 
+    public static ConnectionResetException StatelessReset { get; } = new("The peer no longer knows this connection (it was restarted).");
+
     public static ConnectionAbortedException ClosedHere { get; } = new("The connection was closed on this side.");
 
     public static ConnectionAbortedException Lost(string what) => new($"The connection ended: {what}.");

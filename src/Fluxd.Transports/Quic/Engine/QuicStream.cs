@@ -47,9 +47,10 @@ internal sealed class QuicStream
     /// <summary>This is Kestrel's control stream: see <see cref="GoAwayMend"/>.</summary>
     public bool MendsGoAway { get; set; }
 
-    /// <summary>The peer's code when it reset its side, or asked us to stop ours; −1 without.</summary>
+    /// <summary>The peer's code when it reset its side; −1 without.</summary>
     public long ReadError { get; private set; } = -1;
 
+    /// <summary>The code with which the writing side ended early; known when the stream is closed.</summary>
     public long WriteError { get; private set; } = -1;
 
     public bool IsClosed { get; private set; }
@@ -138,10 +139,12 @@ internal sealed class QuicStream
         EndInput(QuicErrors.StreamReset(code));
     }
 
-    internal void OnStopSending(long code)
+    internal void OnClosing(long code)
     {
-        WriteError = code;
-        OnWriteShut();
+        if (code >= 0 && ReadError < 0 && IsWriteShut)
+        {
+            WriteError = code;
+        }
     }
 
     internal void OnWriteShut()

@@ -1,0 +1,28 @@
+using Fluxd.Testing.Quic;
+using Fluxd.Transports.Quic.Native;
+using Xunit;
+
+namespace Fluxd.Tests.Transports.Quic;
+
+public sealed class QuicLibrariesTests
+{
+    [Fact]
+    public void A_missing_library_is_one_plain_line_with_the_command_that_helps()
+    {
+        var state = QuicLibraries.Look(["libngtcp2-that-nobody-has.so.99"]);
+        Assert.False(state.IsAvailable);
+        Assert.Contains("apt-get install libngtcp2-16 libngtcp2-crypto-gnutls8", state.Message);
+        Assert.Contains("libngtcp2-that-nobody-has.so.99 is missing", state.Message);
+        Assert.DoesNotContain('\n', state.Message);
+    }
+
+    [QuicFact]
+    public async Task The_installed_library_is_new_enough_and_named()
+    {
+        await Task.Yield();
+        var state = QuicLibraries.Probe();
+        Assert.True(state.IsAvailable);
+        Assert.Contains(state.Version, state.Message);
+        Assert.True(Version.Parse(state.Version) >= new Version(1, 11), state.Version);
+    }
+}
