@@ -54,9 +54,9 @@ internal static unsafe class VectorCutScanner<TOps, TVector>
             var evenHits = TOps.Matches(TOps.Combine(nextEven, TOps.EightBack(nextEven, even)), candidate, pattern);
             var oddHits = TOps.Matches(TOps.Combine(nextOdd, TOps.EightBack(nextOdd, odd)), candidate, pattern);
             (even, odd) = (nextEven, nextOdd);
-            if ((evenHits | oddHits) != 0)
+            if (TOps.AnySet(evenHits, oddHits))
             {
-                var cut = FirstCut(data + i, evenHits, oddHits, mask);
+                var cut = FirstCut(data + i, TOps.Bits(evenHits), TOps.Bits(oddHits), mask);
                 if (cut >= 0)
                     return i + cut;
             }

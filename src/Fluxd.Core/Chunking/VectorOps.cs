@@ -33,8 +33,14 @@ internal unsafe interface IVectorOps<TVector> where TVector : struct
     /// <paramref name="current"/>.</summary>
     static abstract TVector EightBack(TVector current, TVector previous);
 
-    /// <summary>One bit for each word with <c>(word &amp; mask) == pattern</c>.</summary>
-    static abstract uint Matches(TVector words, TVector mask, TVector pattern);
+    /// <summary>All ones in each word with <c>(word &amp; mask) == pattern</c>, else zeros.</summary>
+    static abstract TVector Matches(TVector words, TVector mask, TVector pattern);
+
+    static abstract bool AnySet(TVector left, TVector right);
+
+    /// <summary>One bit for each word of a result of <see cref="Matches"/>. Costs several instructions: ask
+    /// <see cref="AnySet"/> first.</summary>
+    static abstract uint Bits(TVector matches);
 }
 
 /// <summary>32 positions at a time on AVX2.</summary>
@@ -79,8 +85,13 @@ internal readonly unsafe struct Ops256 : IVectorOps<Vector256<byte>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static uint Matches(Vector256<byte> words, Vector256<byte> mask, Vector256<byte> pattern) =>
-        Vector256.Equals((words & mask).AsUInt16(), pattern.AsUInt16()).ExtractMostSignificantBits();
+    public static Vector256<byte> Matches(Vector256<byte> words, Vector256<byte> mask, Vector256<byte> pattern) =>
+        Vector256.Equals((words & mask).AsUInt16(), pattern.AsUInt16()).AsByte();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AnySet(Vector256<byte> left, Vector256<byte> right) => (left | right) != Vector256<byte>.Zero;
+
+    public static uint Bits(Vector256<byte> matches) => (uint)matches.AsUInt16().ExtractMostSignificantBits();
 }
 
 /// <summary>64 positions at a time on AVX-512 (F and BW).</summary>
@@ -122,6 +133,11 @@ internal readonly unsafe struct Ops512 : IVectorOps<Vector512<byte>>
         Avx512F.AlignRight64(current.AsUInt64(), previous.AsUInt64(), 7).AsByte();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static uint Matches(Vector512<byte> words, Vector512<byte> mask, Vector512<byte> pattern) =>
-        (uint)Vector512.Equals((words & mask).AsUInt16(), pattern.AsUInt16()).ExtractMostSignificantBits();
+    public static Vector512<byte> Matches(Vector512<byte> words, Vector512<byte> mask, Vector512<byte> pattern) =>
+        Vector512.Equals((words & mask).AsUInt16(), pattern.AsUInt16()).AsByte();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AnySet(Vector512<byte> left, Vector512<byte> right) => (left | right) != Vector512<byte>.Zero;
+
+    public static uint Bits(Vector512<byte> matches) => (uint)matches.AsUInt16().ExtractMostSignificantBits();
 }

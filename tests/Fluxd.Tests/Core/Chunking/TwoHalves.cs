@@ -41,9 +41,15 @@ internal readonly unsafe struct TwoHalves : IVectorOps<(Vector256<byte> Lower, V
         (Vector256<byte> Lower, Vector256<byte> Upper) current, (Vector256<byte> Lower, Vector256<byte> Upper) previous) =>
         (Ops256.EightBack(current.Lower, previous.Upper), Ops256.EightBack(current.Upper, current.Lower));
 
-    public static uint Matches(
+    public static (Vector256<byte> Lower, Vector256<byte> Upper) Matches(
         (Vector256<byte> Lower, Vector256<byte> Upper) words,
         (Vector256<byte> Lower, Vector256<byte> Upper) mask,
         (Vector256<byte> Lower, Vector256<byte> Upper) pattern) =>
-        Ops256.Matches(words.Lower, mask.Lower, pattern.Lower) | (Ops256.Matches(words.Upper, mask.Upper, pattern.Upper) << 16);
+        (Ops256.Matches(words.Lower, mask.Lower, pattern.Lower), Ops256.Matches(words.Upper, mask.Upper, pattern.Upper));
+
+    public static bool AnySet((Vector256<byte> Lower, Vector256<byte> Upper) left, (Vector256<byte> Lower, Vector256<byte> Upper) right) =>
+        Ops256.AnySet(left.Lower, right.Lower) || Ops256.AnySet(left.Upper, right.Upper);
+
+    public static uint Bits((Vector256<byte> Lower, Vector256<byte> Upper) matches) =>
+        Ops256.Bits(matches.Lower) | (Ops256.Bits(matches.Upper) << 16);
 }
