@@ -367,8 +367,8 @@ class Catalog:
         self.database.commit()
         print(f"the catalogue stands at group {last}", file=sys.stderr)
 
-    def meta(self, key):
-        row = self.database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    def applied_group(self):
+        row = self.database.execute("SELECT value FROM local WHERE key = 'applied_group'").fetchone()
         return row[0] if row else 0
 
     def chunk(self, chunk_id):
@@ -436,7 +436,7 @@ def verify(store):
 def restore(store, copy, out):
     with tempfile.TemporaryDirectory(prefix="fluxd-reader-") as scratch:
         catalog = Catalog(store, scratch, copy)
-        catalog.catch_up(catalog.meta("applied_group"))
+        catalog.catch_up(catalog.applied_group())
         write_trees(catalog, os.fsencode(out))
 
 
