@@ -254,14 +254,16 @@ class Log:
                 self.apply(table, names, keys, operation, old, new)
 
     def names(self, table, count):
-        """The columns' names; a table that isn't there is made, nameless columns and all."""
-        if table not in self.columns:
-            names = [row[1] for row in self.database.execute(f'PRAGMA table_info("{table}")')]
-            if not names:
-                names = (KNOWN.get(table, []) + [f"c{i}" for i in range(count)])[:count]
-                self.database.execute(f'CREATE TABLE "{table}"({", ".join(names)})')
-            self.columns[table] = names
-        return self.columns[table]
+        """The columns' names; tables and columns that aren't there are made, under names of no meaning."""
+        names = self.columns.get(table) or [row[1] for row in self.database.execute(f'PRAGMA table_info("{table}")')]
+        if not names:
+            names = ["c0"]
+            self.database.execute(f'CREATE TABLE "{table}"(c0)')
+        for i in range(len(names), count):
+            names.append(f"c{i}")
+            self.database.execute(f'ALTER TABLE "{table}" ADD COLUMN c{i}')
+        self.columns[table] = names
+        return names
 
     def apply(self, table, names, keys, operation, old, new):
         key = [(name, (old or new)[i]) for i, name in enumerate(names[:len(keys)]) if keys[i]]
@@ -312,14 +314,13 @@ UNCHANGED = object()
 
 # Columns that are read here, for a salvage without any catalogue. Later schemas only add columns behind these.
 KNOWN = {
-    "node": ["id", "parent", "name", "kind", "root", "owner", "version", "revision", "size", "target", "mode", "mtime"],
+    "tree": ["kind", "holder", "node"],
+    "node": ["id", "parent", "name", "kind", "owner", "version", "revision", "size", "target", "mode", "mtime"],
     "version": ["id", "node", "content"],
     "content": ["id", "size", "class", "root", "complete", "sha256", "sha256_state", "tail", "recipe", "inline"],
     "content_part": ["content", "start", "runs"],
-    "user": ["id", "name", "state", "is_admin", "password", "must_change", "password_expires", "quota_bytes",
-             "quota_files", "required_methods", "home_node"],
-    "folder": ["id", "name", "root_node"],
-    "meta": ["key", "value"],
+    "user": ["id", "name"],
+    "folder": ["id", "name"],
 }
 
 
@@ -451,9 +452,10 @@ def salvage(store, out):
 def write_trees(catalog, out):
     """Writes every current file; gives the ids of the chunks that were in one."""
     names = {}
-    for table, column, folder in (("user", "home_node", "home"), ("folder", "root_node", "shared")):
-        for name, node in catalog.database.execute(f'SELECT name, {column} FROM "{table}" WHERE {column} IS NOT NULL'):
-            names[node] = os.path.join(os.fsencode(folder), os.fsencode(safe(name)))
+    for kind, table, folder in ((0, "user", "home"), (1, "folder", "shared")):
+        for holder, node, name in catalog.database.execute(
+                f'SELECT t.holder, t.node, h.name FROM tree t LEFT JOIN "{table}" h ON h.id = t.holder WHERE t.kind = ?', (kind,)):
+            names[node] = os.path.join(os.fsencode(folder), os.fsencode(safe(name or f"{holder}")))
     rows = list(catalog.database.execute("SELECT id, parent, name, kind, version, target, mode, mtime FROM node"))
     children = collections.defaultdict(list)
     known = {row[0] for row in rows}

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using System.Text;
 using Fluxd.Core.Chunking;
 using Fluxd.Store;
@@ -38,7 +36,7 @@ public sealed class ReaderTests : IDisposable
     public async Task Every_chunk_is_salvaged_from_packs_alone(bool seal)
     {
         WritePacks(seal);
-        var (code, text) = await ReaderAsync("salvage", StorePath, Out);
+        var (code, text) = await PythonReader.RunAsync("salvage", StorePath, Out);
         Assert.True(code == 0, text);
         var salvaged = Directory.GetFiles(Path.Combine(Out, "chunks"));
         Assert.Equal(_chunks.Count, salvaged.Length);
@@ -50,10 +48,10 @@ public sealed class ReaderTests : IDisposable
     public async Task A_sound_store_verifies_and_a_changed_byte_is_named()
     {
         var places = WritePacks(seal: true);
-        Assert.Equal(0, (await ReaderAsync("verify", StorePath)).Code);
+        Assert.Equal(0, (await PythonReader.RunAsync("verify", StorePath)).Code);
         var (pack, offset) = places[7];
         Overwrite(pack, offset);
-        var (code, text) = await ReaderAsync("verify", StorePath);
+        var (code, text) = await PythonReader.RunAsync("verify", StorePath);
         Assert.Equal(2, code);
         Assert.Contains($"{pack:x16}: the chunk at {offset}", text, StringComparison.Ordinal);
         Assert.Single(text.Split('\n'), line => line.StartsWith("damaged", StringComparison.Ordinal));
@@ -65,7 +63,7 @@ public sealed class ReaderTests : IDisposable
         WritePacks(seal: false);
         var trailers = _packs.Scan(1, 0).ToList();
         Overwrite(1, trailers[1].Offset + 20);
-        var (code, text) = await ReaderAsync("salvage", StorePath, Out);
+        var (code, text) = await PythonReader.RunAsync("salvage", StorePath, Out);
         Assert.Equal(2, code);
         Assert.Contains($"a trailer between {trailers[0].End} and {trailers[2].PayloadOffset}", text, StringComparison.Ordinal);
         Assert.Equal(_chunks.Count - trailers[1].Chunks.Count, Directory.GetFiles(Path.Combine(Out, "chunks")).Length);
@@ -76,7 +74,7 @@ public sealed class ReaderTests : IDisposable
     {
         WritePacks(seal: true);
         File.Delete(Path.Combine(StorePath, StoreManifest.FileName));
-        var (code, text) = await ReaderAsync("salvage", StorePath, Out);
+        var (code, text) = await PythonReader.RunAsync("salvage", StorePath, Out);
         Assert.Equal(2, code);
         Assert.Contains("proves nothing", text, StringComparison.Ordinal);
         Assert.Equal(_chunks.Count, Directory.GetFiles(Path.Combine(Out, "chunks")).Length);
@@ -136,18 +134,4 @@ public sealed class ReaderTests : IDisposable
         file.Read(old, offset);
         file.Write([(byte)(old[0] ^ 1)], offset);
     }
-
-    private static async Task<(int Code, string Text)> ReaderAsync(params string[] arguments)
-    {
-        var start = new ProcessStartInfo("python3", ["-B", ReaderPath(), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        using var process = Process.Start(start)!;
-        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-        var outText = process.StandardOutput.ReadToEndAsync(deadline.Token);
-        var errorText = process.StandardError.ReadToEndAsync(deadline.Token);
-        await process.WaitForExitAsync(deadline.Token);
-        return (process.ExitCode, await outText + await errorText);
-    }
-
-    private static string ReaderPath([CallerFilePath] string here = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../../docs/fluxd-reader.py"));
 }
