@@ -71,7 +71,7 @@ internal sealed partial class FileStore
         return copied;
     }
 
-    private FileWriting Writing => field ??= new FileWriting(trees, open, contents, spool);
+    private FileWriting Writing => field ??= new FileWriting(trees, open, sessions, contents, spool);
 
     private OpenPlan PlanOpen(View view, CatalogReader db, FilePath path, OpenRequest request, bool writes)
     {
@@ -115,12 +115,12 @@ internal sealed partial class FileStore
         {
             if (request.ContinuePartial)
             {
-                file.Draft = kept.Content is { } content ? await Draft.ResumeAsync(contents, spool, content, ct) : new Draft(contents, spool, null);
-                file.Kept = kept;
+                await Writing.ContinueAsync(file, kept, ct);
                 return;
             }
 
-            // Begun anew: what was left before is dropped.
+            // Begun anew: what was left before is dropped, and whoever writes it is fenced.
+            using var hold = await sessions.TakeAsync(kept.Id, ct);
             await trees.Catalog.WriteAsync(
                 db =>
                 {

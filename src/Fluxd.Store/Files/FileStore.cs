@@ -2,6 +2,7 @@ using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Uploads;
 
 namespace Fluxd.Store.Files;
 
@@ -9,7 +10,8 @@ namespace Fluxd.Store.Files;
 /// <see cref="IFiles"/> over the catalogue. Every path is walked, and every right checked, in the same read snapshot
 /// or write transaction that does the work, so nothing can change between the check and the use.
 /// </summary>
-internal sealed partial class FileStore(Trees trees, OpenFiles open, IContents contents, Spool spool, Func<SpaceInfo> disk) : IFiles
+internal sealed partial class FileStore(
+    Trees trees, OpenFiles open, UploadSessions sessions, IContents contents, Spool spool, Func<SpaceInfo> disk) : IFiles
 {
     public ValueTask<NodeInfo> StatAsync(Principal who, FilePath path, bool followLink, CancellationToken ct)
     {

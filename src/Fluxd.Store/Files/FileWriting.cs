@@ -10,12 +10,25 @@ using Fluxd.Store.Uploads;
 namespace Fluxd.Store.Files;
 
 /// <summary>What handles do with the draft of their open file: begin it, pay for it, keep it, publish it. All under the file's gate.</summary>
-internal sealed class FileWriting(Trees trees, OpenFiles open, IContents contents, Spool spool)
+internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions sessions, IContents contents, Spool spool)
 {
     public IContents Contents => contents;
 
     /// <summary>The draft, over the newest content that this handle knows.</summary>
-    public Draft DraftOf(OpenFile file, Committed? newest) => file.Draft ??= new Draft(contents, spool, newest?.Content);
+    /// <exception cref="FluxException">Fenced: the session was taken over.</exception>
+    public Draft DraftOf(OpenFile file, Committed? newest) => file.IsFenced
+        ? throw new FluxException(FluxError.Fenced, "A newer connection took this upload over; open the file again.")
+        : file.Draft ??= new Draft(contents, spool, newest?.Content);
+
+    /// <summary>Goes on with what a dropped connection left.</summary>
+    public async Task ContinueAsync(OpenFile file, UploadRow kept, CancellationToken ct)
+    {
+        await HoldAsync(file, kept.Id, ct);
+        var row = await trees.Catalog.ReadAsync(db => UploadTable.Get(db, kept.Id), ct);
+        file.Kept = row;
+        file.Draft = row?.Content is { } content ? await Draft.ResumeAsync(contents, spool, content, ct) : new Draft(contents, spool, null);
+        file.IsFenced = false;
+    }
 
     /// <exception cref="FluxException">QuotaExceeded, TooLarge.</exception>
     public async ValueTask AllowAsync(Principal who, OpenFile file, long length, CancellationToken ct)
@@ -78,10 +91,7 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, IContents content
         }
         finally
         {
-            file.Draft = null;
-            file.Kept = null;
-            file.Pinned = null;
-            await draft.DisposeAsync();
+            await LetGoAsync(file, draft);
         }
     }
 
@@ -95,10 +105,7 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, IContents content
 
         var view = await trees.ViewAsync(who, ct);
         var published = await draft.CommitAsync((db, content) => Publish(view, db, file, content), ct);
-        file.Draft = null;
-        file.Kept = null;
-        file.Pinned = null;
-        await draft.DisposeAsync();
+        await LetGoAsync(file, draft);
         if (published is null)
         {
             return null;
@@ -217,10 +224,51 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, IContents content
         return new Target(mount, file.NodeId != 0 ? located.Path : located.Path.Append(file.Name), node, file.Parent);
     }
 
+    private static async ValueTask LetGoAsync(OpenFile file, Draft draft)
+    {
+        file.Draft = null;
+        file.Kept = null;
+        file.Pinned = null;
+        file.Hold?.Dispose();
+        file.Hold = null;
+        await draft.DisposeAsync();
+    }
+
+    private async Task HoldAsync(OpenFile file, UploadId id, CancellationToken ct)
+    {
+        file.Hold?.Dispose();
+        file.Hold = await sessions.TakeAsync(id, ct);
+        using var step = await file.Hold.StepAsync(ct);
+        file.Hold.WhenFenced(() => FenceAsync(file));
+    }
+
+    /// <summary>Called by whoever takes the session over: these handles must not touch its bytes any more.</summary>
+    private static async ValueTask FenceAsync(OpenFile file)
+    {
+        await file.Gate.WaitAsync(CancellationToken.None);
+        try
+        {
+            file.IsFenced = true;
+            if (file.Draft is { } draft)
+            {
+                await LetGoAsync(file, draft);
+            }
+        }
+        finally
+        {
+            file.Gate.Release();
+        }
+    }
+
     private async Task KeepAsync(Principal who, OpenFile file, Draft draft, CancellationToken ct)
     {
         var view = await trees.ViewAsync(who, ct);
+        var isNew = file.Kept is null;
         file.Kept = await draft.KeepAsync((db, content, durable) => Keep(view, db, file, content, durable), ct);
+        if (isNew)
+        {
+            await HoldAsync(file, file.Kept.Id, ct);
+        }
     }
 
     private UploadRow Keep(View view, CatalogTransaction db, OpenFile file, long content, long durable)

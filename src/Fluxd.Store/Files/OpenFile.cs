@@ -52,6 +52,12 @@ internal sealed class OpenFile(long user, string frontend) : IDisposable
     /// <summary>The session row that keeps the streamed prefix, once there is one.</summary>
     public UploadRow? Kept { get; set; }
 
+    /// <summary>While there is a session row: whoever takes the session over fences these handles.</summary>
+    public UploadHold? Hold { get; set; }
+
+    /// <summary>Another writer took the session: what these handles wrote is that writer's now.</summary>
+    public bool IsFenced { get; set; }
+
     public int Handles { get; set; }
 
     public int Writers { get; set; }

@@ -4,6 +4,7 @@ using Fluxd.Store.Catalog;
 using Fluxd.Store.Disk;
 using Fluxd.Store.Feed;
 using Fluxd.Store.Files;
+using Fluxd.Store.Uploads;
 
 namespace Fluxd.Testing.Store;
 
@@ -26,7 +27,9 @@ internal sealed class TestTrees : IAsyncDisposable
         Trees = new Trees(Catalog, new AccountView(id => _users.GetValueOrDefault(id), GrantsOf), new ChangeLog(signal), Clock);
         Feed = new ChangeFeed(Trees, signal);
         Open = new OpenFiles();
-        Files = new FileStore(Trees, Open, Contents, Spool, () => new SpaceInfo(1L << 40, 1L << 40, 1L << 32, 1L << 32));
+        Sessions = new UploadSessions();
+        Files = new FileStore(Trees, Open, Sessions, Contents, Spool, Disk);
+        Uploads = new UploadStore(Trees, Files, Contents, Sessions, Disk);
         Add(People.Anna);
         Add(People.Bert);
     }
@@ -44,6 +47,10 @@ internal sealed class TestTrees : IAsyncDisposable
     public Trees Trees { get; }
 
     public FileStore Files { get; }
+
+    public UploadSessions Sessions { get; }
+
+    public UploadStore Uploads { get; }
 
     public ChangeFeed Feed { get; }
 
@@ -73,6 +80,8 @@ internal sealed class TestTrees : IAsyncDisposable
         await Catalog.DisposeAsync();
         _folder.Delete(recursive: true);
     }
+
+    private static SpaceInfo Disk() => new(1L << 40, 1L << 40, 1L << 32, 1L << 32);
 
     private List<FolderGrant> GrantsOf(long user) => _grants.TryGetValue(user, out var grants) ? [.. grants] : [];
 }
