@@ -1,0 +1,169 @@
+using Fluxd.Core;
+using Fluxd.Core.Frontends;
+using Fluxd.Daemon.Config;
+using Fluxd.Daemon.Hosting;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Fluxd.Daemon.Http;
+
+/// <summary>What the HTTP frontend is made of. The HTTP API adds its endpoints by <see cref="Map"/> and TLS by <see cref="UseTls"/>.</summary>
+internal sealed record HttpFrontendOptions
+{
+    public required HttpConfig Config { get; init; }
+
+    public required InheritedSockets Inherited { get; init; }
+
+    public required ILoggerFactory Loggers { get; init; }
+
+    /// <summary>Every endpoint and middleware, in order.</summary>
+    public required Action<WebApplication> Map { get; init; }
+
+    /// <summary>Null while there is no certificate: <c>listen_tls</c> is then refused.</summary>
+    public Action<ListenOptions>? UseTls { get; init; }
+
+    public Action<KestrelServerOptions> Configure { get; init; } = _ => { };
+
+    public Action<IServiceCollection> Services { get; init; } = _ => { };
+}
+
+/// <summary>One Kestrel for all HTTP listeners. Sockets from systemd named "http" and "https" replace the configured ones.</summary>
+internal sealed class HttpFrontend(HttpFrontendOptions options) : IFrontend, IAsyncDisposable
+{
+    private readonly ConnectionCount _connections = new();
+    private WebApplication? _app;
+
+    public string Name => "http";
+
+    public IReadOnlyList<string> Endpoints => _app is null ? [] : [.. _app.Urls];
+
+    public int ConnectionCount => _connections.Value;
+
+    public async Task StartAsync(CancellationToken ct)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddSingleton(options.Loggers);
+        builder.Services.AddRoutingCore();
+        options.Services(builder.Services);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            options.Configure(kestrel);
+            Listen(kestrel);
+        });
+        var app = builder.Build();
+        options.Map(app);
+        try
+        {
+            await app.StartAsync(ct);
+        }
+        catch (IOException e)
+        {
+            await app.DisposeAsync();
+            throw CanNotListen(e);
+        }
+
+        _app = app;
+    }
+
+    /// <summary>Kestrel unbinds and lets running requests finish in one step: <see cref="DrainAsync"/>.</summary>
+    public Task StopAcceptingAsync(CancellationToken ct) => Task.CompletedTask;
+
+    public async Task DrainAsync(CancellationToken deadline)
+    {
+        if (_app is { } app)
+        {
+            await app.StopAsync(deadline);
+        }
+    }
+
+    public async Task AbortAsync()
+    {
+        if (Interlocked.Exchange(ref _app, null) is { } app)
+        {
+            await app.DisposeAsync();
+        }
+    }
+
+    public async ValueTask DisposeAsync() => await AbortAsync();
+
+    private void Listen(KestrelServerOptions kestrel)
+    {
+        foreach (var endpoint in EndpointsOf("http", options.Config.Listen))
+        {
+            Bind(kestrel, endpoint, Count);
+        }
+
+        var tls = EndpointsOf("https", options.Config.ListenTls).ToArray();
+        if (tls.Length > 0 && options.UseTls is null)
+        {
+            throw new FluxException(FluxError.Unavailable, "http.listen_tls is set, but there is no certificate to serve.");
+        }
+
+        foreach (var endpoint in tls)
+        {
+            Bind(kestrel, endpoint, listen =>
+            {
+                Count(listen);
+                options.UseTls!(listen);
+            });
+        }
+    }
+
+    private IEnumerable<System.Net.EndPoint> EndpointsOf(string socketName, string[] configured)
+    {
+        var inherited = options.Inherited.Descriptors(socketName);
+        return inherited.Count > 0
+            ? inherited.Select(descriptor => new FileHandleEndPoint((ulong)descriptor, FileHandleType.Auto))
+            : configured.Select(entry => ListenAddress.TryParse(entry)!.EndPoint);
+    }
+
+    private static void Bind(KestrelServerOptions kestrel, System.Net.EndPoint endpoint, Action<ListenOptions> configure)
+    {
+        if (endpoint is FileHandleEndPoint handle)
+        {
+            kestrel.ListenHandle(handle.FileHandle, configure);
+        }
+        else
+        {
+            kestrel.Listen(endpoint, configure);
+        }
+    }
+
+    private void Count(ListenOptions listen) => listen.Use(next => context => _connections.DuringAsync(() => next(context)));
+
+    private FluxException CanNotListen(IOException cause)
+    {
+        var busy = options.Config.Listen.Concat(options.Config.ListenTls)
+            .Select(entry => (entry, holder: PortHolder.Find(ListenAddress.TryParse(entry)!.EndPoint, udp: false)))
+            .FirstOrDefault(found => found.holder is not null);
+        var holder = busy.holder is null ? "" : $" {busy.entry} is held by {busy.holder}.";
+        return new FluxException(FluxError.Unavailable,
+            $"HTTP can't listen: {cause.InnerException?.Message ?? cause.Message}.{holder} Stop what holds the port, or change http.listen.", cause);
+    }
+}
+
+/// <summary>Open connections of one frontend.</summary>
+internal sealed class ConnectionCount
+{
+    private int _value;
+
+    public int Value => Volatile.Read(ref _value);
+
+    public async Task DuringAsync(Func<Task> connection)
+    {
+        Interlocked.Increment(ref _value);
+        try
+        {
+            await connection();
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _value);
+        }
+    }
+}
