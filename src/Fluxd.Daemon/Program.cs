@@ -1,6 +1,89 @@
+using System.Collections;
+using System.Reflection;
+using Fluxd.Core;
+using Fluxd.Daemon.Config;
+
 namespace Fluxd.Daemon;
 
 internal static class Program
 {
-    private static int Main() => 0;
+    private const int Failed = 1;
+    private const int WrongSettings = 2;
+    private const string SystemConfig = "/etc/fluxd/fluxd.toml";
+
+    public static string Version { get; } =
+        typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
+
+    private static async Task<int> Main(string[] args)
+    {
+        try
+        {
+            var arguments = Arguments.Parse(args);
+            switch (arguments.Deed)
+            {
+                case Deed.Version:
+                    Console.WriteLine($"fluxd {Version}");
+                    return 0;
+                case Deed.Help:
+                    Console.WriteLine(Arguments.Usage);
+                    return 0;
+            }
+
+            var sources = SourcesOf(arguments);
+            var config = ConfigReader.Read(sources);
+            if (arguments.Deed == Deed.CheckConfig)
+            {
+                Console.WriteLine($"{sources.File ?? "The built-in configuration"} is good.");
+                return 0;
+            }
+
+            await using var daemon = new Daemon(new LiveConfig(config, sources, TimeProvider.System), sources.Environment, arguments.TryFolder is not null);
+            await daemon.RunAsync();
+            return 0;
+        }
+        catch (ArgumentException e)
+        {
+            Console.Error.WriteLine($"fluxd: {e.Message}");
+            return WrongSettings;
+        }
+        catch (ConfigException e)
+        {
+            foreach (var fault in e.Faults)
+            {
+                Console.Error.WriteLine($"fluxd: {fault}");
+            }
+
+            return WrongSettings;
+        }
+        catch (FluxException e)
+        {
+            // One plain sentence; the cause is in the log where there is one worth reading.
+            Console.Error.WriteLine($"fluxd: {e.Message}");
+            return Failed;
+        }
+#pragma warning disable CA1031 // The last catch of the process: a fault is shown whole, and the exit code tells the supervisor.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            Console.Error.WriteLine($"fluxd: this should not happen; please report it: {e}");
+            return Failed;
+        }
+    }
+
+    private static ConfigSources SourcesOf(Arguments arguments)
+    {
+        var environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "", StringComparer.Ordinal);
+        if (arguments.TryFolder is not { } folder)
+        {
+            return new ConfigSources(arguments.Config ?? (File.Exists(SystemConfig) ? SystemConfig : null), environment, arguments.Overrides);
+        }
+
+        var root = Path.GetFullPath(folder);
+        KeyValuePair<string, string>[] below =
+        [
+            new("store.path", Path.Combine(root, "store")), new("daemon.state", Path.Combine(root, "state")), new("admin.socket", Path.Combine(root, "fluxd.sock")),
+        ];
+        return new ConfigSources(arguments.Config, environment, [.. below, .. arguments.Overrides]);
+    }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Serilog.Core;
 using Serilog.Events;
+using Serilog.Parsing;
 
 namespace Fluxd.Daemon.Hosting;
 
@@ -23,9 +24,14 @@ internal static class LogSinks
             ? scalar.Value is IFormattable formattable ? formattable.ToString(null, CultureInfo.InvariantCulture) : scalar.Value?.ToString() ?? ""
             : value.ToString(null, CultureInfo.InvariantCulture);
 
+    /// <summary>Without the quotes that Serilog puts around strings: people read this.</summary>
+    public static string Plain(LogEvent entry) =>
+        string.Concat(entry.MessageTemplate.Tokens.Select(token =>
+            token is PropertyToken property && entry.Properties.TryGetValue(property.PropertyName, out var value) ? Text(value) : token.ToString()));
+
     public static string Message(LogEvent entry)
     {
-        var message = entry.RenderMessage(CultureInfo.InvariantCulture);
+        var message = Plain(entry);
         return entry.Exception is null ? message : $"{message}\n{entry.Exception}";
     }
 }
@@ -88,7 +94,7 @@ internal sealed class JsonSink(TextWriter output) : ILogEventSink
             json.WriteStartObject();
             json.WriteString("timestamp", logEvent.Timestamp.UtcDateTime.ToString("O", CultureInfo.InvariantCulture));
             json.WriteString("level", Level(logEvent.Level));
-            json.WriteString("message", logEvent.RenderMessage(CultureInfo.InvariantCulture));
+            json.WriteString("message", LogSinks.Plain(logEvent));
             foreach (var (name, value) in logEvent.Properties)
             {
                 WriteProperty(json, JsonNamingPolicy.SnakeCaseLower.ConvertName(name), value);
