@@ -33,6 +33,8 @@ internal sealed class Logging : IDisposable
             .MinimumLevel.ControlledBy(_level)
             // Kestrel's and the host's own chatter belongs to whoever asks for debug.
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
+            // A bind that fails is told in one plain sentence, not in the host's stack.
+            .MinimumLevel.Override("Microsoft.Extensions.Hosting", LogEventLevel.Fatal)
             .Enrich.FromLogContext()
             .WriteTo.Sink(sink)
             .CreateLogger();

@@ -13,8 +13,8 @@ internal static class RootNodes
         var id = transaction.NextId("node");
         using (var insert = transaction.Sql(
             """
-            INSERT INTO node(id, parent, name, kind, root, owner, revision, mode, mtime, atime, ctime, created)
-            VALUES (?1, 0, ?2, ?3, ?1, ?4, 1, ?5, ?6, ?6, ?6, ?6)
+            INSERT INTO node(id, parent, name, kind, owner, revision, mode, mtime, atime, ctime, created, since)
+            VALUES (?1, 0, ?2, ?3, ?4, 1, ?5, ?6, ?6, ?6, ?6, ?6)
             """))
         {
             // Roots have no name of their own; the index of names wants one that no other root has.
@@ -22,7 +22,7 @@ internal static class RootNodes
             insert.Bind(id).Bind(name).Bind((long)NodeKind.Folder).Bind(owner).Bind(0b111_101_101).Bind(now.Nanoseconds).Run();
         }
 
-        using var usage = transaction.Sql("INSERT INTO usage(root, bytes, files) VALUES (?1, 0, 0)").Bind(id);
+        using var usage = transaction.Sql("INSERT INTO usage(root, bytes, files, reserved) VALUES (?1, 0, 0, 0)").Bind(id);
         usage.Run();
         return id;
     }
