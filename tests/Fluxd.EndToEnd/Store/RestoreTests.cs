@@ -136,7 +136,7 @@ public sealed class RestoreTests : IAsyncLifetime
         var version = t.NextId("version");
         var content = t.NextId("content");
         byte[] whole = chunks == 0 ? Encoding.UTF8.GetBytes($"inline {version}") : [];
-        var runs = new List<ChunkRun>();
+        var runs = new List<(long First, int Count)>();
         for (var i = 0; i < chunks; i++)
         {
             var raw = Chunk((int)version * 100 + i);
@@ -144,18 +144,40 @@ public sealed class RestoreTests : IAsyncLifetime
             if (i == 1)
                 Append(t, Chunk(-(int)version)); // somebody else's
             var id = Append(t, raw);
-            if (runs.Count > 0 && runs[^1].End == id)
-                runs[^1] = runs[^1] with { Count = runs[^1].Count + 1 };
+            if (runs.Count > 0 && runs[^1].First + runs[^1].Count == id)
+                runs[^1] = (runs[^1].First, runs[^1].Count + 1);
             else
-                runs.Add(new ChunkRun(id, 1));
+                runs.Add((id, 1));
         }
         _expected[name] = whole;
         var isParted = chunks > 2;
-        InsertContent(t, content, whole, chunks == 0 ? null : isParted ? null : ChunkRuns.Encode(runs), chunks == 0 ? whole : null);
+        InsertContent(t, content, whole, chunks == 0 ? null : isParted ? null : Recipe(runs), chunks == 0 ? whole : null);
         for (var i = 0; isParted && i < runs.Count; i++)
-            InsertPart(t, content, i * 1000, ChunkRuns.Encode([runs[i]]));
+            InsertPart(t, content, i * 1000, Recipe([runs[i]]));
         t.Run($"INSERT INTO version(id, node, content, size, mtime, created, author) VALUES ({version}, {node}, {content}, {whole.Length}, 0, 0, 1)");
         return version;
+    }
+
+    /// <summary>As docs/store-format.md has it.</summary>
+    private static byte[] Recipe(IReadOnlyList<(long First, int Count)> runs)
+    {
+        var bytes = new List<byte>();
+        long end = 0;
+        foreach (var (first, count) in runs)
+        {
+            var distance = first - end;
+            Varint(bytes, distance < 0 ? -2 * distance - 1 : 2 * distance);
+            Varint(bytes, count);
+            end = first + count;
+        }
+        return [.. bytes];
+    }
+
+    private static void Varint(List<byte> to, long value)
+    {
+        for (; value > 127; value /= 128)
+            to.Add((byte)(value % 128 + 128));
+        to.Add((byte)value);
     }
 
     private static byte[] Chunk(int seed)

@@ -9,18 +9,18 @@ public sealed class ChunkerTests(ITestOutputHelper output)
 {
     private static readonly ChunkSizes[] s_sizes = [ChunkSizes.Fine, ChunkSizes.Media];
 
-    [Theory]
-    [InlineData(ChunkerForm.Scalar)]
-    [InlineData(ChunkerForm.Vector256)]
-    [InlineData(ChunkerForm.Vector512)]
-    public void Every_form_cuts_as_the_documented_definition_does(ChunkerForm form)
+    [Fact]
+    public void Every_form_cuts_as_the_documented_definition_does()
     {
-        if (SkippedFor(form))
-            return;
+        var forms = Enum.GetValues<ChunkerForm>().Where(form => !SkippedFor(form)).ToList();
         foreach (var (name, data) in ChunkSamples.All(output))
         {
             foreach (var sizes in s_sizes)
-                Assert.True(ReferenceCuts.Of(data, sizes).SequenceEqual(Cuts(data, Chunker.WithForm(sizes, form))), $"{name}, {sizes.Average}");
+            {
+                var expected = ReferenceCuts.Of(data, sizes);
+                foreach (var form in forms)
+                    Assert.True(expected.SequenceEqual(Cuts(data, Chunker.WithForm(sizes, form))), $"{name}, {sizes.Average}, {form}");
+            }
         }
     }
 
@@ -64,9 +64,9 @@ public sealed class ChunkerTests(ITestOutputHelper output)
             foreach (var chunker in new[] { Chunker.Fine, Chunker.WithForm(ChunkSizes.Fine, ChunkerForm.Scalar) })
             {
                 var whole = Cuts(data, chunker);
-                foreach (var piece in new[] { 1, 7, 63, 64, 65, 4096, 100_000, -1, -2, -3 })
+                foreach (var piece in new[] { 1, 63, 64, 65, 4096, 100_000, -1, -2, -3 })
                 {
-                    if (piece is 1 or 7 && chunker.Form == ChunkerForm.Scalar)
+                    if (piece == 1 && (chunker.Form == ChunkerForm.Scalar || data.Length > 300_000))
                         continue; // the seam is the same; the time is better spent elsewhere
                     Assert.True(whole.SequenceEqual(StreamedCuts(data, chunker, piece)), $"{name} in pieces of {piece}");
                 }
