@@ -30,10 +30,10 @@ best_dd=0 best_packs=0
 for turn in 1 2 3; do
   start=$(date +%s.%N)
   dd if=/dev/zero of="$scratch/dd" bs=1M count=512 conv=fdatasync status=none
-  best_dd=$(awk -v s="$start" -v e="$(date +%s.%N)" -v b="$best_dd" 'BEGIN { r = 536.870912 / (e - s); printf "%.0f", r > b ? r : b }')
+  best_dd=$(awk -v s="$start" -v e="$(date +%s.%N)" -v b="$best_dd" 'BEGIN { r = 536.870912 / (e - s); printf "%.0f", (r > b) ? r : b }')
   rm -f "$scratch/dd"
   packs=$(bench packs "$scratch/packs-$turn" 512 | value packs)
-  best_packs=$(awk -v a="$packs" -v b="$best_packs" 'BEGIN { print a > b ? a : b }')
+  best_packs=$(awk -v a="$packs" -v b="$best_packs" 'BEGIN { print ((a > b) ? a : b) }')
   rm -rf "$scratch/packs-$turn"
 done
 echo "durable pack writes $best_packs MB/s, dd $best_dd MB/s: $(ratio "$best_packs" "$best_dd") (bar 0.90)"
