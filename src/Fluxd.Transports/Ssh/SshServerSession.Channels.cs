@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Fluxd.Core;
 using Fluxd.Transports.Ssh.Channels;
@@ -20,6 +21,7 @@ internal sealed partial class SshServerSession
     private readonly Dictionary<uint, SshChannel> _channels = [];
     private readonly List<Task> _services = [];
     private bool _noMoreSessions;
+    private uint _channelNumbersUsed;
     private int _running;
 
     private ValueTask HandleConnectionAsync(byte id, ReadOnlyMemory<byte> payload)
@@ -27,29 +29,15 @@ internal sealed partial class SshServerSession
         var reader = new SshReader(payload.Span[1..]);
         switch (id)
         {
-            case MessageId.ChannelData:
-                HandleData(Find(ref reader), ref reader);
-                break;
-            case MessageId.ChannelExtendedData:
-                var extended = Find(ref reader);
-                reader.UInt32();
-                CheckDataLength(reader.String());
-                extended.Receive([]);
-                break;
-            case MessageId.ChannelWindowAdjust:
-                Find(ref reader).OpenWindow(reader.UInt32());
-                break;
-            case MessageId.ChannelEof:
-                Find(ref reader).EndInput();
-                break;
-            case MessageId.ChannelClose:
-                HandleClose(Find(ref reader));
-                break;
             case MessageId.ChannelOpen:
                 HandleOpen(ref reader);
                 break;
-            case MessageId.ChannelRequest:
-                HandleChannelRequest(Find(ref reader), ref reader);
+            case >= MessageId.ChannelWindowAdjust and <= MessageId.ChannelRequest:
+                if (TryFind(ref reader, out var channel))
+                {
+                    HandleChannelMessage(id, channel, ref reader);
+                }
+
                 break;
             case MessageId.GlobalRequest:
                 HandleGlobalRequest(ref reader);
@@ -67,27 +55,54 @@ internal sealed partial class SshServerSession
         return ValueTask.CompletedTask;
     }
 
-    private SshChannel Find(ref SshReader reader)
+    private void HandleChannelMessage(byte id, SshChannel channel, ref SshReader reader)
+    {
+        switch (id)
+        {
+            case MessageId.ChannelData:
+                channel.Receive(CheckedData(ref reader));
+                break;
+            case MessageId.ChannelExtendedData:
+                // Clients have no standard error; it counts against the window all the same.
+                reader.UInt32();
+                channel.Discard(CheckedData(ref reader).Length);
+                break;
+            case MessageId.ChannelWindowAdjust:
+                channel.OpenWindow(reader.UInt32());
+                break;
+            case MessageId.ChannelEof:
+                channel.EndInput();
+                break;
+            case MessageId.ChannelClose:
+                HandleClose(channel);
+                break;
+            default:
+                HandleChannelRequest(channel, ref reader);
+                break;
+        }
+    }
+
+    /// <summary>
+    /// False for a channel that is closed already: clients with threads send window adjustments and EOF after their CLOSE.
+    /// A number that was never given is a violation.
+    /// </summary>
+    private bool TryFind(ref SshReader reader, [NotNullWhen(true)] out SshChannel? channel)
     {
         var id = reader.UInt32();
-        return _channels.TryGetValue(id, out var channel)
-            ? channel
-            : throw new SshProtocolException(DisconnectReason.ProtocolError, $"Channel {id} is not open.");
+        if (!_channels.TryGetValue(id, out channel) && id >= _channelNumbersUsed)
+        {
+            throw new SshProtocolException(DisconnectReason.ProtocolError, $"Channel {id} was never open.");
+        }
+
+        return channel is not null;
     }
 
-    private static void HandleData(SshChannel channel, ref SshReader reader)
+    private static ReadOnlySpan<byte> CheckedData(ref SshReader reader)
     {
         var data = reader.String();
-        CheckDataLength(data);
-        channel.Receive(data);
-    }
-
-    private static void CheckDataLength(ReadOnlySpan<byte> data)
-    {
-        if (data.Length > SshLimits.ChannelPacketBytesMax)
-        {
-            throw new SshProtocolException(DisconnectReason.ProtocolError, "The client sent more in one message than the channel takes.");
-        }
+        return data.Length <= SshLimits.ChannelPacketBytesMax
+            ? data
+            : throw new SshProtocolException(DisconnectReason.ProtocolError, "The client sent more in one message than the channel takes.");
     }
 
     private void HandleClose(SshChannel channel)
@@ -141,6 +156,7 @@ internal sealed partial class SshServerSession
             id++;
         }
 
+        _channelNumbersUsed = Math.Max(_channelNumbersUsed, id + 1);
         var context = new SshChannelContext(Principal!, _peer, ClientVersion, _options.Authenticator, _options.Coordinator, Draining);
         _channels[id] = new SshChannel(id, remote, window, packet, _outbound, context, _stop.Token);
         _outbound.Send(new SshWriter(MessageId.ChannelOpenConfirmation)

@@ -133,21 +133,19 @@ internal sealed class SshChannel : ISshChannel, IDisposable
 
     public void WakeWriter() => _canSend.Set();
 
+    /// <summary>Bytes that nobody reads: they take from the window and give it back.</summary>
+    public void Discard(int count)
+    {
+        Receive(count, keep: false);
+        Consumed(count);
+    }
+
     /// <summary>On the reader. What comes after the service has ended is counted and dropped.</summary>
     public void Receive(ReadOnlySpan<byte> data)
     {
-        lock (_lock)
+        if (!Receive(data.Length, keep: true))
         {
-            _localWindow -= data.Length;
-            if (_localWindow < 0)
-            {
-                throw new SshProtocolException(DisconnectReason.ProtocolError, "The client sent more than the channel's window.");
-            }
-
-            if (_inputEnded)
-            {
-                return;
-            }
+            return;
         }
 
         _input.Writer.Write(data);
@@ -237,6 +235,17 @@ internal sealed class SshChannel : ISshChannel, IDisposable
         EndInput();
         _closed.Cancel();
         _canSend.Set();
+    }
+
+    private bool Receive(int count, bool keep)
+    {
+        lock (_lock)
+        {
+            _localWindow -= count;
+            return _localWindow < 0
+                ? throw new SshProtocolException(DisconnectReason.ProtocolError, "The client sent more than the channel's window.")
+                : keep && !_inputEnded;
+        }
     }
 
     private void SendClose()
