@@ -2,7 +2,7 @@
 # SSH and SFTP, and the clients that people really use.
 
 sftp_packages() {
-  printf '%s\n' openssh-client
+  printf '%s\n' openssh-client sshpass python3-paramiko python3-asyncssh putty-tools ssh-audit curl lftp rclone sshfs restic
 }
 
 sftp_run() {

@@ -98,7 +98,11 @@ internal sealed class OutboundPackets(PipeWriter output) : IDisposable
     {
         lock (_lock)
         {
-            Append(reply, []);
+            if (!reply.IsEmpty)
+            {
+                Append(reply, []);
+            }
+
             Append([MessageId.NewKeys], []);
             _cipher.Dispose();
             _cipher = cipher;

@@ -12,7 +12,7 @@ public sealed class CipherTests
         var data = new TheoryData<string, string?>();
         foreach (var cipher in SshAlgorithms.Compat.Ciphers)
         {
-            foreach (var mac in cipher.IsAead ? [null] : SshAlgorithms.Compat.Macs.Select(m => m.Name))
+            foreach (var mac in cipher.IsAead ? new string?[] { null } : [.. SshAlgorithms.Compat.Macs.Select(m => m.Name)])
             {
                 data.Add(cipher.Name, mac);
             }
