@@ -15,7 +15,8 @@ pool=$repo/pool/main/f/fluxd
 key=${FLUXD_SIGNING_KEY:-}
 if [ -z "$key" ]; then
   export GNUPGHOME=$PWD/var/signing
-  mkdir -p -m 0700 "$GNUPGHOME"
+  mkdir -p "$GNUPGHOME"
+  chmod 0700 "$GNUPGHOME"
   gpg --batch --list-secret-keys --with-colons 2>/dev/null | grep -q '^sec' ||
     gpg --batch --quiet --passphrase '' --quick-generate-key 'fluxd archive (made here)' ed25519 sign never
   key=$(gpg --batch --list-secret-keys --with-colons | sed -n 's/^fpr:::::::::\([0-9A-F]*\):.*/\1/p' | head -n 1)
@@ -49,11 +50,9 @@ for package in fluxd fluxd-archive-keyring; do
 done
 
 cp "$ring/usr/share/keyrings/fluxd-archive-keyring.gpg" "$repo/"
-for architecture in amd64; do
-  mkdir -p "$repo/dists/stable/main/binary-$architecture"
-  (cd "$repo" && apt-ftparchive --arch "$architecture" packages pool >"dists/stable/main/binary-$architecture/Packages")
-  gzip -9 -n -k -f "$repo/dists/stable/main/binary-$architecture/Packages"
-done
+mkdir -p "$repo/dists/stable/main/binary-amd64"
+(cd "$repo" && apt-ftparchive --arch amd64 packages pool >dists/stable/main/binary-amd64/Packages)
+gzip -9 -n -k -f "$repo/dists/stable/main/binary-amd64/Packages"
 rm -f "$repo/dists/stable/Release" "$repo/dists/stable/InRelease" "$repo/dists/stable/Release.gpg"
 (cd "$repo" && apt-ftparchive -o APT::FTPArchive::Release::Origin=fluxd -o APT::FTPArchive::Release::Label=fluxd \
   -o APT::FTPArchive::Release::Suite=stable -o APT::FTPArchive::Release::Codename=stable \

@@ -1,0 +1,175 @@
+# shellcheck shell=bash
+# The package's life on bookworm and trixie with a real systemd: sourced by tests/parts/packaging.sh.
+# Each check is one line; what a suite needs is installed in its tree beforehand, since the container has no network:
+# apt inside reaches only the signed repository that ./build.sh repo made.
+
+. tests/packaging/container.sh
+
+NEW=9.9.9 # the version to upgrade to: the same binaries under another number
+
+check() { # check NAME COMMAND: passes when the command succeeds inside
+  local out
+  if out=$(inside "$2" 2>&1); then pass "$SUITE: $1"; else fail "$SUITE: $1" "$(tail -n 4 <<<"$out" | tr '\n' ' ')"; fi
+}
+
+static_checks() {
+  local unit out
+  for unit in packaging/systemd/*.service; do
+    if out=$(systemd-analyze security --offline=true --threshold=15 "$unit" 2>&1); then
+      pass "exposure of $(basename "$unit"): $(sed -n 's/.*: \([0-9.]* [A-Z]*\).*/\1/p' <<<"$out" | tail -n 1)"
+    else
+      fail "exposure of $(basename "$unit") is above 1.5" "$(tail -n 1 <<<"$out")"
+    fi
+  done
+  if out=$(lintian --fail-on error,warning out/fluxd_*_amd64.deb 2>&1); then pass "lintian"; else fail "lintian" "$out"; fi
+  plist_check
+}
+
+plist_check() {
+  local dir out
+  dir=$(mktemp -d)
+  tar -C "$dir" -xzf out/fluxd-portable.tar.gz
+  if out=$(sh "$dir/fluxd-portable/install.sh" --prefix "$dir/p" --config "$dir/etc & more" --state "$dir/state" --logs "$dir/logs" \
+    --plist-dir "$dir/plists" --user root --no-load 2>&1) &&
+    python3 -c 'import plistlib,sys; p = plistlib.load(open(sys.argv[1], "rb")); assert p["Label"] == "io.fluxd" and p["ProgramArguments"][3].endswith("etc & more/fluxd.toml"), p' "$dir/plists/io.fluxd.plist" &&
+    ! grep -q '@[A-Z]*@' "$dir/plists/io.fluxd.plist"; then
+    pass "launchd: the plist that install.sh writes is a plist and names the chosen places"
+  else
+    fail "launchd: install.sh" "$(tail -n 3 <<<"$out")"
+  fi
+  if out=$("$dir/p/bin/fluxd" --version 2>&1); then pass "portable: dotnet fluxd.dll starts ($out)"; else fail "portable: dotnet fluxd.dll" "$out"; fi
+  if "$dir/fluxd-portable/uninstall.sh" --prefix "$dir/p" --config "$dir/etc & more" --state "$dir/state" --plist-dir "$dir/plists" >/dev/null &&
+    [ -d "$dir/state" ] && [ ! -e "$dir/p/lib/fluxd" ]; then pass "launchd: uninstall keeps the files"; else fail "launchd: uninstall"; fi
+  rm -rf "$dir"
+}
+
+# The upgrade is the same program under a higher number: it takes seconds instead of another publish.
+make_newer() {
+  local tree=$PART_OUT/newer old
+  old=$(find out -maxdepth 1 -name 'fluxd_*_amd64.deb' ! -name "fluxd_${NEW}_*" | sort -V | tail -n 1)
+  rm -rf "$tree"
+  dpkg-deb -R "$old" "$tree"
+  sed -i "s/^Version: .*/Version: $NEW/" "$tree/DEBIAN/control"
+  dpkg-deb --root-owner-group -Zgzip -z1 --build "$tree" "$PART_OUT/fluxd_${NEW}_amd64.deb" >/dev/null
+  rm -rf "$tree"
+}
+
+stage() {
+  local dir=$PART_OUT/stage
+  rm -rf "$dir" out/repo
+  ./build.sh repo >"$PART_OUT/repo.log" 2>&1 || { fail "the signed repository" "$(tail -n 3 "$PART_OUT/repo.log")"; return 1; }
+  mkdir -p "$dir"
+  cp -r out/repo "$dir/first"
+  cp "$PART_OUT/fluxd_${NEW}_amd64.deb" out/
+  ./build.sh repo >>"$PART_OUT/repo.log" 2>&1 || { fail "the signed repository with two versions" "$(tail -n 3 "$PART_OUT/repo.log")"; return 1; }
+  rm "out/fluxd_${NEW}_amd64.deb"
+  cp -r out/repo "$dir/second"
+  cp tests/packaging/inside/* "$dir/"
+  chmod -R a+rX "$dir"
+  FLUXD_BIND=$dir
+}
+
+use_repo() { # use_repo first|second
+  inside "mkdir -p /etc/apt/keyrings && rm -f /etc/apt/sources.list /etc/apt/sources.list.d/* && cp /srv/fluxd/first/fluxd-archive-keyring.gpg /etc/apt/keyrings/ &&
+    printf 'Types: deb\nURIs: file:/srv/fluxd/$1\nSuites: stable\nComponents: main\nSigned-By: /etc/apt/keyrings/fluxd-archive-keyring.gpg\n' >/etc/apt/sources.list.d/fluxd.sources &&
+    apt-get update -q"
+}
+
+wait_active='for i in $(seq 1 60); do systemctl is-active -q fluxd && fluxctl status >/dev/null 2>&1 && exit 0; sleep 0.5; done; systemctl status fluxd --no-pager; journalctl -u fluxd -n 20 --no-pager; exit 1'
+SFTP='sshpass -p correct-horse-battery sftp -q -P 2022 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -b - anna@127.0.0.1'
+
+life() {
+  check "apt accepts the signed repository" "true" && use_repo first >"$PART_OUT/$SUITE.apt.log" 2>&1 || { fail "$SUITE: apt update" "$(tail -n 3 "$PART_OUT/$SUITE.apt.log")"; return; }
+  check "apt install fluxd" "apt-get install -y -q fluxd"
+  check "the daemon is active after the install" "$wait_active"
+  check "the keyring package comes from the repository" "apt-get install -y -q fluxd-archive-keyring && test -s /usr/share/keyrings/fluxd-archive-keyring.gpg"
+  check "man pages and completion are there" "test -e /usr/share/man/man8/fluxd.8.gz || dpkg -L fluxd | grep -q man8/fluxd.8; bash -n /usr/share/bash-completion/completions/fluxctl"
+  check "fluxctl users add" "echo correct-horse-battery | fluxctl users add anna --password-stdin"
+  check "a member of the group fluxd may administer, another may not" \
+    "useradd -m in; useradd -m out; usermod -aG fluxd in; setpriv --reuid in --regid in --init-groups fluxctl status >/dev/null && ! setpriv --reuid out --regid out --init-groups fluxctl status 2>/dev/null"
+  check "an SFTP upload and download" "head -c 3000000 /dev/urandom >/root/a && printf 'put /root/a a\nget a /root/b\n' | $SFTP && cmp /root/a /root/b"
+  check "an HTTP upload and download" "curl -fsS -u anna:correct-horse-battery -T /root/a http://127.0.0.1:8080/v1/files/h && curl -fsS -u anna:correct-horse-battery http://127.0.0.1:8080/v1/files/h | cmp - /root/a"
+  check "systemctl reload" "systemctl reload fluxd && systemctl is-active -q fluxd"
+  check "a faulty configuration is refused by reload and the daemon goes on" \
+    "cp /etc/fluxd/fluxd.toml /root/good && echo 'nonsense = 1' >>/etc/fluxd/fluxd.toml && ! systemctl reload fluxd; cp /root/good /etc/fluxd/fluxd.toml && systemctl is-active -q fluxd && fluxctl status >/dev/null"
+  check "journal entries carry their fields" "journalctl -u fluxd -o json --no-pager | grep -q '\"FLUX_'"
+  hammered "restart" "systemctl restart fluxd"
+  watchdog
+  upgrade
+  end_of_life
+}
+
+hammered() { # hammered NAME COMMAND: 0 refused, 0 reset, and an upload begun before goes on after
+  local met
+  inside "python3 /srv/fluxd/resume.py begin 8080 anna correct-horse-battery '/resumed-$1' /root/upload-$1" >/dev/null 2>&1 || fail "$SUITE: begin a resumable upload before the $1"
+  inside "rm -f /root/stop; python3 /srv/fluxd/hammer.py 8080 /root/stop >/root/met 2>&1" &
+  local hammer=$!
+  sleep 1
+  check "$1 under four hammering clients" "$2"
+  inside "$wait_active" >/dev/null 2>&1 || true
+  sleep 1
+  inside "touch /root/stop"
+  wait "$hammer" || true
+  met=$(inside "cat /root/met")
+  if grep -q '"refused": 0, "reset": 0, "other": 0' <<<"$met" && ! grep -q '"ok": 0' <<<"$met"; then pass "$SUITE: $1: no connection refused or reset: $met"; else fail "$SUITE: $1: connections were lost" "$met"; fi
+  check "an upload begun before the $1 is resumed after it" "python3 /srv/fluxd/resume.py finish 8080 anna correct-horse-battery '/resumed-$1' /root/upload-$1"
+}
+
+watchdog() {
+  check "the watchdog kills a hung daemon and systemd starts it anew" "
+    mkdir -p /run/systemd/system/fluxd.service.d && printf '[Service]\nWatchdogSec=3\nRestartSec=1\n' >/run/systemd/system/fluxd.service.d/quick.conf &&
+    systemctl daemon-reload && systemctl restart fluxd && old=\$(systemctl show -P MainPID fluxd) && kill -STOP \$old &&
+    for i in \$(seq 1 60); do new=\$(systemctl show -P MainPID fluxd); [ \$new != 0 ] && [ \$new != \$old ] && systemctl is-active -q fluxd && break; sleep 0.5; done;
+    rm -r /run/systemd/system/fluxd.service.d; systemctl daemon-reload; [ \$new != \$old ] && [ \$new != 0 ]"
+  inside "$wait_active" >/dev/null 2>&1 || true
+}
+
+upgrade() {
+  inside "sed -i 's/^#\?level = .*/level = \"debug\"/' /etc/fluxd/fluxd.toml; echo '# edited by the admin' >>/etc/fluxd/fluxd.toml"
+  use_repo second >>"$PART_OUT/$SUITE.apt.log" 2>&1
+  hammered "upgrade" "apt-get install -y -q -o Dpkg::Options::=--force-confold fluxd"
+  check "the new version runs" "dpkg-query -W -f '\${Version}' fluxd | grep -qx $NEW && systemctl is-active -q fluxd"
+  check "the edited configuration was kept" "grep -q 'edited by the admin' /etc/fluxd/fluxd.toml"
+  check "the files are there after the upgrade" "printf 'get a /root/c\n' | $SFTP && cmp /root/a /root/c"
+}
+
+end_of_life() {
+  check "remove keeps the files" "apt-get remove -y -q fluxd && test -d /var/lib/fluxd && test -e /etc/fluxd/fluxd.toml && ! systemctl is-active -q fluxd"
+  check "reinstall finds the data" "apt-get install -y -q fluxd && $wait_active"
+  check "the files are there after the reinstall" "printf 'get a /root/d\n' | $SFTP && cmp /root/a /root/d"
+  check "purge keeps the users' files and says where" "apt-get purge -y -q fluxd 2>&1 | grep -q /var/lib/fluxd && test -d /var/lib/fluxd && ! test -e /etc/fluxd/fluxd.toml"
+}
+
+suite() { # suite NAME PACKAGE...
+  SUITE=$1
+  local dir
+  make_root "$@" || { fail "$SUITE: no tree by debootstrap" "$(tail -n 2 "$ROOTS/$SUITE.log" | tr '\n' ' ')"; return; }
+  dir=$(mktemp -d -p "$PART_OUT")
+  if boot_container "fluxd-$SUITE-$$" "$SUITE" "$dir"; then
+    life
+    inside "journalctl -u fluxd --no-pager" >"$PART_OUT/$SUITE.journal.log" 2>&1 || true
+    stop_container
+  else
+    fail "$SUITE: systemd does not come up in the container"
+  fi
+  rm -rf "$dir"
+}
+
+packaging_life() {
+  local why
+  FLUXD_DEB_COMPRESSION=gzip ./build.sh pack >"$PART_OUT/pack.log" 2>&1 || { fail "./build.sh pack" "$(tail -n 5 "$PART_OUT/pack.log" | tr '\n' ' ')"; return; }
+  pass "./build.sh pack"
+  static_checks
+  why=$(container_possible)
+  if [ -n "$why" ]; then
+    skip "the package on bookworm and trixie" "$why"
+    return
+  fi
+  make_newer
+  stage || return 0
+  local common="libsqlite3-0 libzstd1 ca-certificates tzdata openssh-client sshpass curl python3-minimal"
+  # shellcheck disable=SC2086
+  suite bookworm libssl3 $common
+  # shellcheck disable=SC2086
+  suite trixie libssl3t64 libngtcp2-16 libngtcp2-crypto-gnutls8 $common
+}
