@@ -52,7 +52,7 @@ boot_container() {
       ${3:+--bind-ro="$3":/srv/fluxd} -D "$2" -M "$1" --console=pipe -b
   ' boot "$name" "$dir/merged" "${FLUXD_BIND:-}" </dev/null >"$dir/console.log" 2>&1 &
   CONTAINER_NSPAWN=$!
-  CONTAINER_DIR=$dir CONTAINER_NAME=$name
+  CONTAINER_DIR=$dir
   local i
   for i in $(seq 1 100); do
     CONTAINER_LEADER=$(pgrep -P "$CONTAINER_NSPAWN" 2>/dev/null | head -n 1 || true)
@@ -77,7 +77,7 @@ inside() {
 stop_container() {
   [ -z "${CONTAINER_LEADER:-}" ] || inside 'systemctl poweroff --force' >/dev/null 2>&1 || true
   local i
-  for i in $(seq 1 60); do
+  for _ in $(seq 1 60); do
     kill -0 "$CONTAINER_NSPAWN" 2>/dev/null || break
     sleep 0.2
   done
