@@ -53,8 +53,7 @@ boot_container() {
   ' boot "$name" "$dir/merged" "${FLUXD_BIND:-}" </dev/null >"$dir/console.log" 2>&1 &
   CONTAINER_NSPAWN=$!
   CONTAINER_DIR=$dir
-  local i
-  for i in $(seq 1 100); do
+  for _ in $(seq 1 100); do
     CONTAINER_LEADER=$(pgrep -P "$CONTAINER_NSPAWN" 2>/dev/null | head -n 1 || true)
     if [ -n "$CONTAINER_LEADER" ] && inside 'systemctl is-system-running' 2>/dev/null | grep -qE 'running|degraded'; then
       inside 'ip link set lo up' || true
@@ -76,7 +75,6 @@ inside() {
 
 stop_container() {
   [ -z "${CONTAINER_LEADER:-}" ] || inside 'systemctl poweroff --force' >/dev/null 2>&1 || true
-  local i
   for _ in $(seq 1 60); do
     kill -0 "$CONTAINER_NSPAWN" 2>/dev/null || break
     sleep 0.2
