@@ -70,6 +70,11 @@ internal sealed class Committer
         }
     }
 
+    /// <summary>Queues at once, in order, without waiting for room: for callers that bound themselves.</summary>
+    internal Task<T> Queue<T>(CatalogWrite<T> write) => _queue.TryAdd(write)
+        ? write.Task
+        : Task.FromException<T>(new FluxException(FluxError.Unavailable, "The store is stopping; try again when it is back."));
+
     /// <summary>Ends as a killed process would, as far as the packs are concerned: nothing more is written to them.</summary>
     internal Task AbandonAsync()
     {

@@ -119,10 +119,11 @@ internal sealed class SqliteCatalog : IAsyncDisposable
 
     /// <summary>
     /// As <see cref="WriteAsync{T}(Func{CatalogTransaction, T}, CancellationToken)"/>, for what nobody waits for: its
-    /// group may gather for <see cref="CatalogLimits.GroupWait"/>. It runs in the order in which it was queued.
+    /// group may gather for <see cref="CatalogLimits.GroupWait"/>. It is queued when this returns, so a caller's writes
+    /// run in the order of its calls; the caller bounds how many there are.
     /// </summary>
     public Task<T> WriteLazilyAsync<T>(Func<CatalogTransaction, T> work, CancellationToken ct) =>
-        _committer.WriteAsync(new CatalogWrite<T>(work) { Cancellation = ct, IsUrgent = false });
+        _committer.Queue(new CatalogWrite<T>(work) { Cancellation = ct, IsUrgent = false });
 
     /// <summary>For what moves or removes chunk and pack rows: it gets a group of its own, whose record carries them.</summary>
     public Task<T> MoveChunksAsync<T>(Func<CatalogTransaction, T> work, CancellationToken ct) =>

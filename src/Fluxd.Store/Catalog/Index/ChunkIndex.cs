@@ -55,6 +55,15 @@ internal sealed class ChunkIndex
     /// <summary>As <see cref="Find(in ChunkHash)"/>, from a reader's snapshot; what it says may be over when it is used.</summary>
     internal long? FindHint(CatalogReader reader, in ChunkHash hash) => Find(hash, reader.Sql);
 
+    /// <summary>False: certainly new. A guess without the disk, for deciding whether work is worth doing.</summary>
+    internal bool MayKnow(in ChunkHash hash)
+    {
+        lock (_recent)
+        {
+            return _recent.ContainsKey(hash) || (_filter?.MayHold(hash.FirstEight) ?? false);
+        }
+    }
+
     /// <summary>These are committed now.</summary>
     internal void Add(IEnumerable<KeyValuePair<ChunkHash, long>> chunks)
     {

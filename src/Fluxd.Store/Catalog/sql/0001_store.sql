@@ -50,6 +50,7 @@ CREATE TABLE content(
     class INTEGER NOT NULL,
     root BLOB NOT NULL,                         -- chain over the chunks' hashes and lengths so far
     complete INTEGER NOT NULL,
+    writer INTEGER NOT NULL DEFAULT 0,          -- counts who took it over: only the newest may append
     sha256 BLOB,                                -- of the whole, where somebody asked for it
     sha256_state BLOB,                          -- of an unfinished upload: hashing goes on from here
     tail INTEGER,                               -- provisional chunk of an unfinished upload, behind the last cut

@@ -1,0 +1,40 @@
+namespace Fluxd.Store.Content;
+
+internal static class ContentLimits
+{
+    /// <summary>Files up to here live in their catalogue row: a chunk's row alone would be half as big.</summary>
+    public const int InlineBytesMax = 256;
+
+    /// <summary>The first buffer of a sink: most files of most trees fit.</summary>
+    public const int SmallBuffer = 64 << 10;
+
+    /// <summary>What one sink gathers before it hands it to the packs: the shortest run of a big new file.</summary>
+    public const int ExtentBytes = 4 << 20;
+
+    /// <summary>The same for the media class, whose longest chunk is 4 MiB.</summary>
+    public const int MediaExtentBytes = 8 << 20;
+
+    /// <summary>Instead of <see cref="ExtentBytes"/> when memory is short: the longest chunk of its class and a quarter MiB.</summary>
+    public const int TightExtentBytes = 512 << 10;
+
+    /// <summary>All buffers of all sinks; beyond it new ones are tight.</summary>
+    public static readonly long BufferBytesMax = Math.Min(128L << 20, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
+
+    /// <summary>Extents of one sink that are being hashed, compressed or committed while the next one fills.</summary>
+    public const int ExtentsInFlight = 3;
+
+    /// <summary>Chunks of one part of a recipe: what a seek reads at most.</summary>
+    public const int PartChunks = 4096;
+
+    /// <summary>New bytes after which a sink gets a lane of its own, while one is free.</summary>
+    public const long OwnLaneFrom = 16 << 20;
+
+    /// <summary>Chunks of recipes kept ready for reading, at about 100 bytes each.</summary>
+    public const int PlannedChunksCached = 64 * 1024;
+
+    /// <summary>Chunks kept because a reader took only a part of them.</summary>
+    public const long ChunkCacheBytes = 16 << 20;
+
+    /// <summary>Chunks that are read in one call where they stand together.</summary>
+    public const int ReadBytesMax = 1 << 20;
+}

@@ -1,0 +1,222 @@
+using System.Buffers;
+using Fluxd.Core;
+using Fluxd.Store.Catalog;
+using Fluxd.Store.Disk;
+using Fluxd.Store.Packs;
+using Fluxd.Store.Packs.Codecs;
+
+namespace Fluxd.Store.Content;
+
+/// <summary>
+/// Reads ranges of contents: finds the chunks, reads neighbours in one call, checks each chunk's checksum before a
+/// byte of it is given. Plans and half-used chunks are cached, so that small sequential reads cost one look-up in a
+/// while. Reads block: the page cache answers nearly all. Thread-safe.
+/// </summary>
+internal sealed class ContentReader(SqliteCatalog catalog, IPackStore packs)
+{
+    private readonly LeastRecentlyUsed<(long Content, long Start), ChunkPlan> _plans = new(ContentLimits.PlannedChunksCached);
+    private readonly LeastRecentlyUsed<long, long> _lastStart = new(ContentLimits.PlannedChunksCached / 64);
+    private readonly LeastRecentlyUsed<long, byte[]> _chunks = new(ContentLimits.ChunkCacheBytes);
+
+    /// <summary>Up to the buffer's length; 0 at and beyond the end.</summary>
+    /// <exception cref="FluxException">NotFound; Corrupt: stored bytes don't match.</exception>
+    internal async ValueTask<int> ReadAsync(long content, long offset, Memory<byte> buffer, CancellationToken ct)
+    {
+        var done = 0;
+        while (done < buffer.Length)
+        {
+            var plan = await PlanAsync(content, offset + done, ct);
+            if (offset + done >= plan.End)
+            {
+                break;
+            }
+
+            try
+            {
+                done += ReadFrom(plan, offset + done, buffer.Span[done..]);
+            }
+            catch (PackDamagedException)
+            {
+                // Compaction may have moved the chunks since the plan was made: a fresh plan decides.
+                _plans.Remove((content, plan.Start));
+                plan = await PlanAsync(content, offset + done, ct);
+                done += ReadAgain(plan, offset + done, buffer.Span[done..]);
+            }
+        }
+
+        return done;
+    }
+
+    /// <summary>The part of the recipe that holds an offset.</summary>
+    internal async ValueTask<ChunkPlan> PlanAsync(long content, long offset, CancellationToken ct)
+    {
+        if (_lastStart.TryGet(content, out var start) && _plans.TryGet((content, start), out var cached)
+            && cached.Start <= offset && (offset < cached.End || cached.End == cached.ContentSize))
+        {
+            return cached;
+        }
+
+        var plan = await catalog.ReadAsync(reader => ChunkPlan.Read(reader, content, offset), ct)
+            ?? throw FluxException.NotFound("This content is no longer there; open the file again.");
+
+        // Content that still grows is looked up each time.
+        if (plan.IsComplete)
+        {
+            _plans.Put((content, plan.Start), plan, plan.Chunks.Length + 1);
+            _lastStart.Put(content, plan.Start, 1);
+        }
+
+        return plan;
+    }
+
+    /// <summary>Reads one whole chunk of known place.</summary>
+    internal byte[] ReadChunk(in PlannedChunk chunk)
+    {
+        var raw = new byte[chunk.Length];
+        ReadWhole(chunk, raw);
+        return raw;
+    }
+
+    private int ReadAgain(ChunkPlan plan, long offset, Span<byte> buffer)
+    {
+        try
+        {
+            return ReadFrom(plan, offset, buffer);
+        }
+        catch (PackDamagedException e)
+        {
+            throw Damaged(e);
+        }
+    }
+
+    private int ReadFrom(ChunkPlan plan, long offset, Span<byte> buffer)
+    {
+        if (plan.Inline is { } bytes)
+        {
+            var count = (int)Math.Min(buffer.Length, bytes.Length - offset);
+            bytes.AsSpan((int)offset, count).CopyTo(buffer);
+            return count;
+        }
+
+        var done = 0;
+        for (var i = plan.IndexOf(offset); i < plan.Chunks.Length && done < buffer.Length;)
+        {
+            var chunk = plan.Chunks[i];
+            var skip = (int)(offset + done - chunk.Start);
+            if (skip > 0 || buffer.Length - done < chunk.Length)
+            {
+                var part = Whole(chunk).AsSpan(skip);
+                var count = Math.Min(part.Length, buffer.Length - done);
+                part[..count].CopyTo(buffer[done..]);
+                done += count;
+                i++;
+            }
+            else
+            {
+                var run = CountRun(plan.Chunks.AsSpan(i), buffer.Length - done, out var length);
+                ReadRun(plan.Chunks.AsSpan(i, run), buffer.Slice(done, length));
+                done += length;
+                i += run;
+            }
+        }
+
+        return done;
+    }
+
+    /// <summary>How many chunks stand raw and back to back in one pack and fit; at least one.</summary>
+    private static int CountRun(ReadOnlySpan<PlannedChunk> chunks, int room, out int length)
+    {
+        length = chunks[0].Length;
+        var count = 1;
+        while (count < chunks.Length && chunks[count - 1].Codec == ChunkCodec.Raw && chunks[count].Codec == ChunkCodec.Raw
+            && chunks[count].Pack == chunks[0].Pack && chunks[count].Offset == chunks[count - 1].Offset + chunks[count - 1].Stored
+            && length + chunks[count].Length <= Math.Min(room, ContentLimits.ReadBytesMax))
+        {
+            length += chunks[count++].Length;
+        }
+
+        return count;
+    }
+
+    private void ReadRun(ReadOnlySpan<PlannedChunk> run, Span<byte> to)
+    {
+        if (run[0].Codec != ChunkCodec.Raw)
+        {
+            ReadWhole(run[0], to);
+            return;
+        }
+
+        using (var pack = Open(run[0]))
+        {
+            Fill(pack, run[0], to);
+        }
+
+        foreach (var chunk in run)
+        {
+            Check(chunk, to[..chunk.Length]);
+            to = to[chunk.Length..];
+        }
+    }
+
+    private byte[] Whole(in PlannedChunk chunk)
+    {
+        if (!_chunks.TryGet(chunk.Id, out var raw))
+        {
+            raw = ReadChunk(chunk);
+            _chunks.Put(chunk.Id, raw, raw.Length);
+        }
+
+        return raw;
+    }
+
+    private void ReadWhole(in PlannedChunk chunk, Span<byte> raw)
+    {
+        using var pack = Open(chunk);
+        if (chunk.Codec == ChunkCodec.Raw)
+        {
+            Fill(pack, chunk, raw);
+            Check(chunk, raw);
+            return;
+        }
+
+        var stored = ArrayPool<byte>.Shared.Rent(chunk.Stored);
+        try
+        {
+            Fill(pack, chunk, stored.AsSpan(0, chunk.Stored));
+            Check(chunk, stored.AsSpan(0, chunk.Stored));
+            if (!ChunkDecoder.TryDecode(stored.AsSpan(0, chunk.Stored), chunk.Codec, raw))
+            {
+                throw new PackDamagedException(chunk.Pack, chunk.Offset, "a chunk does not decompress");
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(stored);
+        }
+    }
+
+    private IPackReader Open(in PlannedChunk chunk) => packs.Open(chunk.Pack);
+
+    private static void Fill(IPackReader pack, in PlannedChunk chunk, Span<byte> to)
+    {
+        try
+        {
+            pack.Read(to, chunk.Offset);
+        }
+        catch (DiskException e)
+        {
+            throw Damaged(e);
+        }
+    }
+
+    private static void Check(in PlannedChunk chunk, ReadOnlySpan<byte> stored)
+    {
+        if (Crc32C.Of(stored) != chunk.Crc)
+        {
+            throw new PackDamagedException(chunk.Pack, chunk.Offset, "a chunk does not match its checksum");
+        }
+    }
+
+    private static FluxException Damaged(Exception cause) => new(
+        FluxError.Corrupt, "A piece of this file is damaged on the server's disk; restore it from a backup or upload it again.", cause);
+}

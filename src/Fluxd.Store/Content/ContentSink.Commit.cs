@@ -1,0 +1,213 @@
+using Fluxd.Core.Chunking;
+using Fluxd.Store.Catalog;
+using Fluxd.Store.Files;
+
+namespace Fluxd.Store.Content;
+
+/// <content>How extents leave the sink.</content>
+internal sealed partial class ContentSink
+{
+    public async Task<T> FlushAsync<T>(Func<CatalogTransaction, long, long, T> also, CancellationToken ct)
+    {
+        RequireOpen();
+        await SubmitAsync(ct);
+        await SettleAsync();
+
+        // What is left is the unfinished chunk: it becomes durable as it is, in no index, and is cut again with what follows.
+        var tail = new Extent(_extent.Start);
+        if (_filled > _pendingFrom)
+        {
+            tail.Add(_pendingFrom, _filled - _pendingFrom);
+            _store.RequireRoom(tail.Length);
+            await PrepareAsync(tail, _buffer);
+        }
+
+        var length = Length;
+        var (result, content) = await _store.Catalog.WriteAsync(
+            transaction =>
+            {
+                var id = _content != 0 ? _content : ContentRows.Begin(transaction, _class);
+                ContentRows.SetTail(transaction, id, _writer, tail.Count > 0 ? tail.Place(transaction, _lane, indexed: false)[0] : null);
+                return (also(transaction, id, length), id);
+            },
+            ct);
+        _content = content;
+        return result;
+    }
+
+    public async Task<T> SealAsync<T>(Func<CatalogTransaction, ContentRef, T> publish, CancellationToken ct)
+    {
+        RequireOpen();
+        ChooseLate();
+        var last = _extent.Copy();
+        if (_filled > _pendingFrom)
+        {
+            last.Add(_pendingFrom, _filled - _pendingFrom);
+        }
+
+        var inline = _content == 0 && Length <= ContentLimits.InlineBytesMax && last.Start == 0 && !last.HasShared
+            ? _buffer.AsSpan(0, _filled).ToArray() : null;
+        _store.RequireRoom(last.Length);
+        await PrepareAsync(last, _buffer);
+        await SettleAsync();
+        var root = last.ExtendRoot(_root);
+        var result = await _store.Catalog.WriteAsync(transaction => publish(transaction, Finish(transaction, last, root, inline)), ct);
+        await DisposeAsync();
+        return result;
+    }
+
+    private ContentRef Finish(CatalogTransaction transaction, Extent last, RootHash root, byte[]? inline)
+    {
+        var size = last.Start + last.Length;
+        if (inline is not null)
+        {
+            return ContentRows.Insert(transaction, size, ChunkClass.Whole, root, null, inline);
+        }
+
+        var ids = last.Place(transaction, _lane);
+        if (_content == 0 && ids.Length <= ContentLimits.PartChunks)
+        {
+            return ContentRows.Insert(transaction, size, _class!.Value, root, Recipe.Encode(ids), null);
+        }
+
+        var content = _content != 0 ? _content : ContentRows.Begin(transaction, _class);
+        ContentRows.Append(transaction, content, _writer, last, ids, root, _class);
+        return ContentRows.Complete(transaction, content, size, root);
+    }
+
+    /// <summary>At the end the size is known, and with it the class of a small file.</summary>
+    private void ChooseLate()
+    {
+        if (_class is null)
+        {
+            Choose(ContentSniffer.Choose(_buffer.AsSpan(0, Math.Min(_filled, ContentSniffer.HeadBytes)), Length));
+            Cut();
+        }
+    }
+
+    /// <summary>The buffer is full: a bigger one for a small one, or the whole chunks in it go their way.</summary>
+    private async ValueTask MakeRoomAsync(CancellationToken ct)
+    {
+        if (_buffer.Length < ExtentBytes(tight: true))
+        {
+            GrowFor(1);
+            return;
+        }
+
+        await SubmitAsync(ct);
+    }
+
+    private int ExtentBytes(bool tight) => _class switch
+    {
+        ChunkClass.Media => tight ? ChunkSizes.LargestChunk + ContentLimits.TightExtentBytes : ContentLimits.MediaExtentBytes,
+        _ => tight ? ContentLimits.TightExtentBytes : ContentLimits.ExtentBytes,
+    };
+
+    private byte[] RentExtent() => _store.Buffers.TryRent(ExtentBytes(tight: false)) ?? _store.Buffers.Rent(ExtentBytes(tight: true));
+
+    private void GrowFor(int more)
+    {
+        if (_filled + more <= _buffer.Length)
+        {
+            return;
+        }
+
+        var bigger = RentExtent();
+        _buffer.AsSpan(0, _filled).CopyTo(bigger);
+        _store.Buffers.Return(_buffer);
+        _buffer = bigger;
+    }
+
+    /// <summary>Sends the whole chunks on their way and goes on in another buffer, with the unfinished chunk at its beginning.</summary>
+    private async ValueTask SubmitAsync(CancellationToken ct)
+    {
+        if (_extent.Count == 0)
+        {
+            return;
+        }
+
+        while (_inFlight.Count >= ContentLimits.ExtentsInFlight)
+        {
+            await _inFlight.Dequeue().WaitAsync(ct);
+        }
+
+        _store.RequireRoom(_extent.Length);
+        if (_lane == 0 && _extent.Start >= ContentLimits.OwnLaneFrom)
+        {
+            _lane = _store.TakeLane();
+        }
+
+        var (extent, buffer) = (_extent, _buffer);
+        var next = RentExtent();
+        _buffer.AsSpan(_pendingFrom, _filled - _pendingFrom).CopyTo(next);
+        (_buffer, _filled, _pendingFrom) = (next, _filled - _pendingFrom, 0);
+        _cutUpTo = _filled;
+        _extent = new Extent(extent.Start + extent.Length);
+
+        var queued = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _inFlight.Enqueue(CommitAsync(extent, buffer, _lastQueued, queued));
+        _lastQueued = queued.Task;
+    }
+
+    /// <summary>One extent's way. Hashing runs beside that of others; the roots and the queue are in order.</summary>
+    private async Task CommitAsync(Extent extent, byte[] buffer, Task before, TaskCompletionSource queued)
+    {
+        try
+        {
+            var chunkClass = _class!.Value;
+            await Task.Run(() => Prepare(extent, buffer, chunkClass), CancellationToken.None);
+            await before;
+            var root = _root = extent.ExtendRoot(_root);
+            var lane = _lane;
+            var commit = _store.Catalog.WriteLazilyAsync(
+                transaction =>
+                {
+                    var ids = extent.Place(transaction, lane);
+                    var content = _content != 0 ? _content : ContentRows.Begin(transaction, chunkClass);
+                    ContentRows.Append(transaction, content, _writer, extent, ids, root, chunkClass);
+
+                    // Seen by the next extent, which may be in the same group. If the group fails, all of them do.
+                    _content = content;
+                    return true;
+                },
+                CancellationToken.None);
+            queued.SetResult();
+            await commit;
+        }
+        catch (Exception e)
+        {
+            queued.TrySetException(e);
+            throw;
+        }
+        finally
+        {
+            _store.Buffers.Return(buffer);
+        }
+    }
+
+    /// <summary>Waits for everything that is on its way; throws what failed.</summary>
+    private async ValueTask SettleAsync()
+    {
+        while (_inFlight.TryPeek(out var oldest))
+        {
+            await oldest;
+            _ = _inFlight.Dequeue();
+        }
+    }
+
+    private async ValueTask PrepareAsync(Extent extent, byte[] buffer)
+    {
+        var chunkClass = _class ?? ChunkClass.Fine;
+        if (extent.Length <= ContentLimits.SmallBuffer)
+        {
+            Prepare(extent, buffer, chunkClass);
+        }
+        else
+        {
+            await Task.Run(() => Prepare(extent, buffer, chunkClass), CancellationToken.None);
+        }
+    }
+
+    private void Prepare(Extent extent, byte[] buffer, ChunkClass chunkClass) =>
+        extent.Prepare(buffer, chunkClass, _store.Compression, hash => _store.Catalog.Index.MayKnow(hash));
+}

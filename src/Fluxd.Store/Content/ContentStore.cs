@@ -1,0 +1,63 @@
+using Fluxd.Store.Catalog;
+using Fluxd.Store.Files;
+using Fluxd.Store.Packs;
+using Fluxd.Store.Packs.Codecs;
+
+namespace Fluxd.Store.Content;
+
+/// <summary>Bytes in and out: cuts and stores what is written, finds and checks what is read. Thread-safe.</summary>
+internal sealed class ContentStore : IContents
+{
+    private int _lanesTaken;
+
+    internal ContentStore(SqliteCatalog catalog, IPackStore packs, CompressionMode compression)
+    {
+        Catalog = catalog;
+        Reader = new ContentReader(catalog, packs);
+        Compression = compression;
+    }
+
+    internal SqliteCatalog Catalog { get; }
+
+    internal ContentReader Reader { get; }
+
+    internal BufferPool Buffers { get; } = new(ContentLimits.BufferBytesMax);
+
+    internal CompressionMode Compression { get; }
+
+    /// <summary>Refuses new bytes when the disk is too full for them; throws NoSpace.</summary>
+    internal Action<long> RequireRoom { get; init; } = _ => { };
+
+    public IContentSink Begin() => new ContentSink(this);
+
+    public async ValueTask<IContentSink> ResumeAsync(long content, CancellationToken ct)
+    {
+        var unfinished = await Catalog.WriteAsync(transaction => ContentRows.TakeOver(transaction, content), ct);
+        return new ContentSink(this, unfinished);
+    }
+
+    public ValueTask<int> ReadAsync(long content, long offset, Memory<byte> buffer, CancellationToken ct) =>
+        Reader.ReadAsync(content, offset, buffer, ct);
+
+    /// <summary>A lane of its own for a big upload, while one is free; lane 0 is everybody's.</summary>
+    internal int TakeLane()
+    {
+        for (var lane = 1; lane < CatalogLimits.Lanes; lane++)
+        {
+            if ((Interlocked.Or(ref _lanesTaken, 1 << lane) & (1 << lane)) == 0)
+            {
+                return lane;
+            }
+        }
+
+        return 0;
+    }
+
+    internal void ReturnLane(int lane)
+    {
+        if (lane > 0)
+        {
+            Interlocked.And(ref _lanesTaken, ~(1 << lane));
+        }
+    }
+}

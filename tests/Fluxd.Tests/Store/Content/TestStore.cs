@@ -1,0 +1,93 @@
+using Fluxd.Store;
+using Fluxd.Store.Catalog;
+using Fluxd.Store.Content;
+using Fluxd.Store.Disk;
+using Fluxd.Store.Packs;
+using Fluxd.Store.Packs.Codecs;
+
+namespace Fluxd.Tests.Store.Content;
+
+/// <summary>
+/// A store whose packs are on a model disk and whose catalogue is in a temporary folder, and what is left of both
+/// when the power goes.
+/// </summary>
+internal sealed class TestStore : IAsyncDisposable
+{
+    private readonly string _folder;
+    private readonly bool _ownsFolder;
+    private readonly StoreManifest _manifest;
+    private bool _isOver;
+
+    private TestStore(string folder, bool ownsFolder, string path, IDisk disk, StoreManifest manifest, bool create, CompressionMode compression)
+    {
+        (_folder, _ownsFolder, Path, _manifest) = (folder, ownsFolder, path, manifest);
+        if (create)
+        {
+            PackStore.CreateFolders(disk);
+        }
+
+        Packs = new PackStore(disk, manifest.Identity);
+        Catalog = SqliteCatalog.Open(new CatalogOptions(path, TimeProvider.System) { Create = create, Packs = Packs, PackBytes = 8 << 20 });
+        Contents = new ContentStore(Catalog, Packs, compression);
+    }
+
+    internal string Path { get; }
+
+    internal PackStore Packs { get; }
+
+    internal SqliteCatalog Catalog { get; }
+
+    internal ContentStore Contents { get; }
+
+    internal static TestStore Create(IDisk disk, CompressionMode compression = CompressionMode.Auto)
+    {
+        var folder = Directory.CreateTempSubdirectory("fluxd-content-").FullName;
+        return new TestStore(folder, true, System.IO.Path.Combine(folder, "catalog.db"), disk, StoreManifest.CreateNew(), true, compression);
+    }
+
+    /// <summary>What starts after a power cut: the catalogue's file with any beginning of its write-ahead log, and what the disk kept.</summary>
+    internal async Task<TestStore> RestartAfterCut(IDisk disk, double walKept)
+    {
+        var path = System.IO.Path.Combine(_folder, $"after-{Guid.NewGuid():n}.db");
+        await Abandon();
+        File.Copy(Path, path);
+        if (File.Exists(Path + "-wal"))
+        {
+            var wal = await File.ReadAllBytesAsync(Path + "-wal");
+            await File.WriteAllBytesAsync(path + "-wal", wal[..(int)(wal.Length * walKept)]);
+        }
+
+        return new TestStore(_folder, false, path, disk, _manifest, false, CompressionMode.Auto);
+    }
+
+    /// <summary>Ends as a killed process does.</summary>
+    internal async Task Abandon()
+    {
+        if (!_isOver)
+        {
+            _isOver = true;
+            await Catalog.AbandonAsync();
+        }
+    }
+
+    internal async Task<byte[]> ReadAll(long content, long size)
+    {
+        var bytes = new byte[size + 1];
+        var got = await Contents.ReadAsync(content, 0, bytes, CancellationToken.None);
+        return bytes[..got];
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_isOver)
+        {
+            _isOver = true;
+            await Catalog.DisposeAsync();
+        }
+
+        if (_ownsFolder)
+        {
+            Directory.Delete(_folder, recursive: true);
+        }
+    }
+}
