@@ -1,0 +1,6 @@
+namespace Fluxd.LoadTests;
+
+internal static class Program
+{
+    private static int Main() => 0;
+}
