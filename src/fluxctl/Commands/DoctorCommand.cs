@@ -1,0 +1,42 @@
+using System.CommandLine;
+using Fluxd.Core.Admin;
+
+namespace Fluxctl.Commands;
+
+internal static class DoctorCommand
+{
+    public static Command Make() => new Verb(
+        "doctor", "Finds what is wrong with this machine and prints the line that cures it. Exit code 4 when something is bad.", "fluxctl doctor", "fluxctl doctor --json")
+        .Does(async (context, ct) =>
+        {
+            var checks = await CheckAsync(context, ct);
+            context.Answer(checks, AdminJson.Default.IReadOnlyListCheckRecord, Print);
+            return checks.Any(check => check.State == CheckState.Bad) ? ExitCodes.Unhealthy : ExitCodes.Good;
+        });
+
+    private static async Task<IReadOnlyList<CheckRecord>> CheckAsync(Context context, CancellationToken ct)
+    {
+        try
+        {
+            return await context.Daemon.GetAsync("doctor", AdminJson.Default.IReadOnlyListCheckRecord, ct);
+        }
+        catch (CommandFailure failure) when (failure.ExitCode == ExitCodes.Unreachable)
+        {
+            // A daemon that doesn't run is just what one asks a doctor about.
+            return [new CheckRecord("daemon.answers", CheckState.Bad, failure.Message, "sudo systemctl start fluxd; journalctl -u fluxd -n 50")];
+        }
+    }
+
+    private static void Print(IReadOnlyList<CheckRecord> checks)
+    {
+        foreach (var check in checks)
+        {
+            var mark = check.State switch { CheckState.Good => "ok  ", CheckState.Skipped => "-   ", CheckState.Warning => "warn", _ => "BAD " };
+            Console.Out.WriteLine($"{mark}  {Show.Plain(check.Name)}: {Show.Plain(check.Found)}");
+            if (check.Cure is { } cure)
+            {
+                Console.Out.WriteLine("        " + Show.Plain(cure));
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+namespace Fluxctl;
+
+/// <summary>What <c>fluxctl --help</c> says. A test holds it to the commands that exist.</summary>
+internal static class Overview
+{
+    public const string Text =
+        """
+        fluxctl administers a fluxd daemon over its Unix socket.
+
+        Usage: fluxctl [--socket PATH] COMMAND ... [--json]
+
+        The daemon
+          status            what it is doing, where it listens, how full the disk is
+          reload            read the configuration again, without dropping a transfer
+          doctor            find what is wrong with this machine and print the line that cures it
+          why [ID]          what happened to a transfer, step by step
+          version           versions of fluxctl and of the daemon
+
+        People and what they may do
+          users             add, list, show, passwd, disable, enable, remove, quota
+          keys              SSH public keys: add, list, remove
+          tokens            API keys for programs: create, list, revoke
+          groups            add, list, remove, join, leave
+          folders           shared folders: add, list, remove, grant, revoke
+          sessions          who is connected: list, kill
+          audit             logins, refusals, and what administrators did
+
+        The store
+          store init        make an empty store (offline)
+
+        Getting started
+          fluxctl users add anna                     asks for a password
+          fluxctl keys add anna ~/.ssh/id_ed25519.pub
+          fluxctl tokens create anna --scope write   prints an API key, once
+          fluxctl status
+
+        "fluxctl COMMAND --help" explains a command with examples. --json gives scripts the same as JSON.
+        The socket: --socket, else $FLUXCTL_SOCKET, else /run/fluxd/fluxd.sock.
+        Shell completion: source <(fluxctl completion bash), or zsh.
+
+        """;
+}
