@@ -108,7 +108,7 @@ internal sealed partial class AdminFrontend(AdminServices services, AdminOptions
             part.Map(v1);
         }
 
-        app.Run(context => AdminErrors.WriteAsync(context, FluxError.NotFound, "The daemon does not know this call; is fluxctl newer than fluxd?", null));
+        app.Map("/{**any}", context => AdminErrors.WriteAsync(context, FluxError.NotFound, "The daemon does not know this call; is fluxctl newer than fluxd?", null));
         return app;
     }
 

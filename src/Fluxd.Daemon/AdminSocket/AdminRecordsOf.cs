@@ -59,13 +59,14 @@ internal static class AdminRecordsOf
         report.BytesAccepted, report.BytesDurable, report.Outcome,
         [.. report.Events.Select(line => new TransferEventRecord(line.At.ToDateTimeOffset(), line.What))]);
 
-    public static AuthMethods Methods(IReadOnlyList<string> words) => words.Aggregate(
+    // A list that the JSON leaves out arrives as null, whatever the record's default says.
+    public static AuthMethods Methods(IReadOnlyList<string>? words) => (words ?? []).Aggregate(
         AuthMethods.None,
         (all, word) => all | (Array.Find(s_methods, method => method.Word == word) is { Word: not null } found
             ? found.Method
             : throw FluxException.Invalid($"\"{word}\" is no login method; publickey, password and token are.")));
 
-    public static Scopes ScopesOf(IReadOnlyList<string> words) => words.Aggregate(
+    public static Scopes ScopesOf(IReadOnlyList<string>? words) => (words ?? []).Aggregate(
         Scopes.None,
         (all, word) => all | (Array.Find(s_scopes, scope => scope.Word == word) is { Word: not null } found
             ? found.Scope

@@ -147,8 +147,8 @@ internal sealed class UserRoutes
             {
                 UserName = AdminCall.Route(context, "name"),
                 Scopes = AdminRecordsOf.ScopesOf(request.Scopes),
-                Name = request.Name,
-                PathPrefix = FilePath.Parse(request.PathPrefix),
+                Name = request.Name ?? "",
+                PathPrefix = FilePath.Parse(request.PathPrefix ?? "/"),
                 ExpiresAt = request.ExpiresAt is { } time ? FileTime.From(time) : null,
             },
             context.RequestAborted);

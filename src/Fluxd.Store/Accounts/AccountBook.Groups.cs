@@ -79,11 +79,8 @@ internal sealed partial class AccountBook
             {
                 RefuseTaken(FindFolder(transaction, name), "shared folder", name);
                 RefuseBeyond(transaction, "SELECT count(*) FROM folder", AccountLimits.FoldersMax, "shared folders");
-                var now = FileTime.Now(clock);
-                var root = RootNodes.Make(transaction, owner: 0, now);
-                using var insert = transaction.Sql(
-                    "INSERT INTO folder(id, name, root_node, quota_bytes, quota_files, created) VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
-                insert.Bind(transaction.NextId("folder")).Bind(name).Bind(root).Bind(quotaBytes).Bind(quotaFiles).Bind(now.Nanoseconds).Run();
+                using var insert = transaction.Sql("INSERT INTO folder(id, name, quota_bytes, quota_files, created) VALUES (?1, ?2, ?3, ?4, ?5)");
+                insert.Bind(transaction.NextId("folder")).Bind(name).Bind(quotaBytes).Bind(quotaFiles).Bind(FileTime.Now(clock).Nanoseconds).Run();
             },
             ct);
         return FolderNamed(name);

@@ -25,8 +25,8 @@ internal sealed partial class AccountBook(SqliteCatalog catalog, AccountDirector
 
     public ValueTask<Usage> UsageOfAsync(string name, CancellationToken ct)
     {
-        var root = Known(directory.Current, name).User.HomeNode;
-        return catalog.ReadAsync(reader => RootNodes.UsageOf(reader, root), ct);
+        var id = Known(directory.Current, name).User.Id;
+        return catalog.ReadAsync(reader => UsageRows.OfUser(reader, id), ct);
     }
 
     public ValueTask<AuditPage> AuditAsync(AuditQuery query, CancellationToken ct) => catalog.ReadAsync(reader => AuditRows.Read(reader, query), ct);
@@ -117,7 +117,7 @@ internal sealed partial class AccountBook(SqliteCatalog catalog, AccountDirector
             transaction =>
             {
                 var id = KnownId(transaction, name);
-                CheckAgainst(RootNodes.UsageOf(transaction, HomeOf(transaction, id)), bytes, files, name);
+                CheckAgainst(UsageRows.OfUser(transaction, id), bytes, files, name);
                 using var update = transaction.Sql("UPDATE user SET quota_bytes = ?2, quota_files = ?3 WHERE id = ?1");
                 update.Bind(id).Bind(bytes).Bind(files).Run();
                 return id;
@@ -163,15 +163,13 @@ internal sealed partial class AccountBook(SqliteCatalog catalog, AccountDirector
     {
         var id = transaction.NextId("user");
         var now = FileTime.Now(clock);
-        var home = RootNodes.Make(transaction, id, now);
         using var insert = transaction.Sql(
             """
-            INSERT INTO user(id, name, state, is_admin, password, must_change, password_expires, quota_bytes, quota_files,
-                required_methods, home_node, created)
-            VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+            INSERT INTO user(id, name, state, is_admin, password, must_change, password_expires, quota_bytes, quota_files, required_methods, created)
+            VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
             """);
         insert.Bind(id).Bind(user.Name).Bind(user.IsAdmin).Bind(password).Bind(user.OneTimePassword).Bind(ExpiryOf(user.OneTimePassword))
-            .Bind(user.QuotaBytes).Bind(user.QuotaFiles).Bind((long)user.RequiredMethods).Bind(home).Bind(now.Nanoseconds).Run();
+            .Bind(user.QuotaBytes).Bind(user.QuotaFiles).Bind((long)user.RequiredMethods).Bind(now.Nanoseconds).Run();
         return id;
     }
 
@@ -260,12 +258,6 @@ internal sealed partial class AccountBook(SqliteCatalog catalog, AccountDirector
     private static long? IdOf(CatalogReader reader, string name)
     {
         using var row = reader.Sql("SELECT id FROM user WHERE name = ?1 AND state <> 3").Bind(AccountName.Normalize(name));
-        return row.RunScalar();
-    }
-
-    private static long? HomeOf(CatalogReader reader, long id)
-    {
-        using var row = reader.Sql("SELECT home_node FROM user WHERE id = ?1").Bind(id);
         return row.RunScalar();
     }
 

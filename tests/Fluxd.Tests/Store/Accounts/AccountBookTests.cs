@@ -143,8 +143,12 @@ public sealed class AccountBookTests : IAsyncLifetime
         await _house.Catalog.WriteAsync(
             transaction =>
             {
-                using var use = transaction.Sql("UPDATE usage SET bytes = 5000, files = 3 WHERE root = ?1").Bind(user.HomeNode!.Value);
-                use.Run();
+                using (var tree = transaction.Sql("INSERT INTO tree(kind, holder, node) VALUES (0, ?1, 77)").Bind(user.Id))
+                {
+                    tree.Run();
+                }
+
+                transaction.Run("INSERT INTO usage(root, bytes, files, reserved) VALUES (77, 5000, 3, 0)");
             },
             default);
 
