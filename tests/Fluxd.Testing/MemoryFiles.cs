@@ -169,6 +169,11 @@ public sealed partial class MemoryFiles : IFiles
         var (parent, name) = Place(who, node, to);
         if (parent.Children.TryGetValue(name, out var there))
         {
+            if (there == node)
+            {
+                return replace ? node.Info(who, false) : throw Taken(to);
+            }
+
             MayReplace(node, there, replace, to);
             Detach(there);
         }

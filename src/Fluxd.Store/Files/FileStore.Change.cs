@@ -50,7 +50,8 @@ internal sealed partial class FileStore
             (view, db) =>
             {
                 var spot = Walk(view, db, Operation.RemoveFolder, path, followLast: false);
-                if (!recursive && NodeTable.HasChildren(db, spot.RequireFolder().Id))
+                var folder = spot.RequireFolder();
+                if (!recursive && NodeTable.HasChildren(db, folder.Id))
                 {
                     throw new FluxException(FluxError.NotEmpty, "The folder is not empty.");
                 }
@@ -218,6 +219,11 @@ internal sealed partial class FileStore
     private NodeInfo Rename(View view, CatalogTransaction db, FilePath from, FilePath to, bool replace)
     {
         var source = WalkToMaybe(view, db, Operation.RenameFrom, from, followLast: false);
+        if (!source.Exists && open.Partials.Find(view, db, source) is null)
+        {
+            throw source.Missing();
+        }
+
         var place = Place(view, db, Operation.RenameTo, to);
         if (source.Node is null)
         {

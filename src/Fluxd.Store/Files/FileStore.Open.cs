@@ -23,6 +23,11 @@ internal sealed partial class FileStore
         }
 
         var (view, plan) = await trees.ReadAsync(who, (view, db) => (view, PlanOpen(view, db, path, request, writes)), ct);
+        if (plan.Spot.IsPast)
+        {
+            return new PastHandle(contents, plan.Shown!, plan.Spot.Node!.Content);
+        }
+
         var file = open.Join(plan.Spot, view, writes, request.Frontend);
         try
         {
@@ -98,7 +103,7 @@ internal sealed partial class FileStore
             throw new FluxException(FluxError.IsFolder, "That is a folder.");
         }
 
-        var shown = spot.Node is null ? open.Partials.Find(view, db, spot) : Show(view, spot.Node, spot.Mount!);
+        var shown = spot.Node is null ? open.Partials.Find(view, db, spot) : Show(view, spot);
         return new OpenPlan(spot, kept, shown, Quotas.Free(db, spot.Mount!));
     }
 

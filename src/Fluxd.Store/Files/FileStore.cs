@@ -76,7 +76,13 @@ internal sealed partial class FileStore(
         Access.Check(who, Operation.Space, path);
         return trees.ReadAsync(
             who,
-            (view, db) => Quotas.Space(db, WalkToMaybe(view, db, Operation.Space, path, followLast: true).Mount ?? view.Home, disk()),
+            (view, db) =>
+            {
+                var spot = WalkToMaybe(view, db, Operation.Space, path, followLast: true);
+                return spot.Exists || open.Partials.Find(view, db, spot) is not null
+                    ? Quotas.Space(db, spot.Mount ?? view.Home, disk())
+                    : throw spot.Missing();
+            },
             ct);
     }
 
@@ -188,7 +194,7 @@ internal sealed partial class FileStore(
 
     private ListPage ListSnapshots(View view, ListRequest request)
     {
-        var names = Retention.SnapshotNames(trees.Clock.GetUtcNow(), view.User.CreatedAt.ToDateTimeOffset());
+        var names = Retention.SnapshotNames(trees.Clock.GetUtcNow(), view.User.CreatedAt.ToDateTimeOffset(), RetentionPolicy.Longest);
         var after = Listing.Cursor.Parse(request.Cursor);
         var rest = names.Reverse().Where(name => after is null || name > after.Value.Name).ToList();
         var page = rest.Take(Math.Clamp(request.Count, 1, Limits.ListPageMax)).Select(SnapshotFolder).ToList();

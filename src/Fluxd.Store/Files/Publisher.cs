@@ -21,6 +21,9 @@ internal sealed record Publication(ContentRef Content, long Author, long Now)
     /// <summary>The version that the same open handle committed before: the new one takes its place.</summary>
     public long ReplacesVersion { get; init; }
 
+    /// <summary>The version before is kept in any case.</summary>
+    public bool KeepsOld { get; init; }
+
     /// <summary>Quota that the upload held for this.</summary>
     public long Reserved { get; init; }
 }
@@ -113,7 +116,7 @@ internal static class Publisher
     /// </summary>
     private static void EndVersion(CatalogTransaction db, NodeRow old, Publication what, long root)
     {
-        if (old.Version == what.ReplacesVersion || IsTooSoon(db, old))
+        if (!what.KeepsOld && (old.Version == what.ReplacesVersion || IsTooSoon(db, old)))
         {
             using var drop = db.Sql("DELETE FROM version WHERE id = ?1").Bind(old.Version);
             drop.Run();

@@ -26,7 +26,7 @@ internal sealed class TreeCopy(CatalogTransaction db, Trees trees, View view)
         {
             if (there.Id == node.Id && source.AsOf is null)
             {
-                throw FluxException.Invalid("The file can't be copied onto itself.");
+                return replace ? node : throw FileStore.Taken(place.Path);
             }
 
             superseded = FileStore.Replace(db, view, node, there, place, replace, _now);

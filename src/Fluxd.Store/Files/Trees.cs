@@ -29,6 +29,8 @@ internal sealed class Trees(SqliteCatalog catalog, AccountView accounts, ChangeL
 
     public string NameOf(long user) => accounts.FindUser(user)?.Name ?? "";
 
+    public long? QuotaOf(long user) => accounts.FindUser(user)?.QuotaBytes;
+
     /// <exception cref="FluxException">Denied: the account is not active any more.</exception>
     public async ValueTask<View> ViewAsync(Principal who, CancellationToken ct)
     {

@@ -28,8 +28,10 @@ internal sealed class TestTrees : IAsyncDisposable
         Feed = new ChangeFeed(Trees, signal);
         Open = new OpenFiles();
         Sessions = new UploadSessions();
-        Files = new FileStore(Trees, Open, Sessions, Contents, Spool, Disk);
-        Uploads = new UploadStore(Trees, Files, Contents, Sessions, Disk);
+        Files = new FileStore(Trees, Open, Sessions, Contents, Spool, () => Space);
+        Versions = new VersionStore(Trees, Contents, () => Policy);
+        Keeper = new PastKeeper(Trees, new ExpiryClock(Catalog, Clock, () => IsClockSynchronised), () => Policy, () => Space);
+        Uploads = new UploadStore(Trees, Files, Contents, Sessions, () => Space);
         Add(People.Anna);
         Add(People.Bert);
     }
@@ -51,6 +53,16 @@ internal sealed class TestTrees : IAsyncDisposable
     public UploadSessions Sessions { get; }
 
     public UploadStore Uploads { get; }
+
+    public VersionStore Versions { get; }
+
+    public PastKeeper Keeper { get; }
+
+    public RetentionPolicy Policy { get; set; } = new();
+
+    public bool IsClockSynchronised { get; set; } = true;
+
+    public SpaceInfo Space { get; set; } = new(1L << 40, 1L << 40, 1L << 32, 1L << 32);
 
     public ChangeFeed Feed { get; }
 
@@ -80,8 +92,6 @@ internal sealed class TestTrees : IAsyncDisposable
         await Catalog.DisposeAsync();
         _folder.Delete(recursive: true);
     }
-
-    private static SpaceInfo Disk() => new(1L << 40, 1L << 40, 1L << 32, 1L << 32);
 
     private List<FolderGrant> GrantsOf(long user) => _grants.TryGetValue(user, out var grants) ? [.. grants] : [];
 }

@@ -23,6 +23,7 @@ CREATE TABLE node(
     since INTEGER NOT NULL,                     -- at this place since
     before INTEGER) STRICT;                     -- the file whose name it took: its past goes on there
 CREATE UNIQUE INDEX node_name ON node(parent, name);
+CREATE INDEX node_before ON node(before) WHERE before IS NOT NULL;
 
 -- Where nodes were before: what snapshots look through.
 CREATE TABLE place(

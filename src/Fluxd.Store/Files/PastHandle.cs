@@ -1,0 +1,30 @@
+using Fluxd.Core;
+using Fluxd.Core.Files;
+
+namespace Fluxd.Store.Files;
+
+/// <summary>A version, or a file in a snapshot, open for reading. It never changes.</summary>
+internal sealed class PastHandle(IContents contents, NodeInfo node, long content) : IOpenFile
+{
+    public OpenAccess Access => OpenAccess.Read;
+
+    public ValueTask<NodeInfo> StatAsync(CancellationToken ct) => new(node);
+
+    public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct) => offset < 0
+        ? throw FluxException.Invalid("An offset can't be negative.")
+        : offset < node.Size ? contents.ReadAsync(content, offset, buffer, ct) : new ValueTask<int>(0);
+
+    public ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct) => throw ReadOnly();
+
+    public ValueTask TruncateAsync(long size, CancellationToken ct) => throw ReadOnly();
+
+    public ValueTask SetAttributesAsync(AttributeChange change, CancellationToken ct) => throw ReadOnly();
+
+    public Task FsyncAsync(CancellationToken ct) => Task.CompletedTask;
+
+    public Task<NodeInfo> CloseAsync(CancellationToken ct) => Task.FromResult(node);
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private static FluxException ReadOnly() => FluxException.Denied("The past can only be read; restore the version, or copy it.");
+}

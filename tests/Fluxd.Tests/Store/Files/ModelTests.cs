@@ -1,0 +1,157 @@
+using Fluxd.Core;
+using Fluxd.Core.Accounts;
+using Fluxd.Core.Files;
+using Fluxd.Testing;
+using Fluxd.Testing.Store;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Fluxd.Tests.Store.Files;
+
+/// <summary>
+/// Random operations against the plain model: each step must succeed or fail alike, and the trees must be equal in
+/// the end. Several users work at once, each compared with the model of their own tree, so that what they share (the
+/// committer, the readers, the open-file table) is under load while every answer is still known.
+/// </summary>
+public sealed class ModelTests(ITestOutputHelper output) : IAsyncLifetime
+{
+    private const int Steps = 400;
+    private const int Users = 4;
+
+    private static readonly CancellationToken Ct = CancellationToken.None;
+    private static readonly string[] s_names = ["a", "b", "c", "d"];
+
+    private readonly TestTrees _trees = new();
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public Task DisposeAsync() => _trees.DisposeAsync().AsTask();
+
+    [Theory(Timeout = 120_000)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(0)]
+    public async Task Random_operations_do_what_the_model_does(int seed)
+    {
+        seed = seed == 0 ? Environment.TickCount : seed;
+        output.WriteLine($"seed {seed}");
+        var users = Enumerable.Range(0, Users).Select(i => People.Make(1000 + i, $"user{i}")).ToList();
+        users.ForEach(_trees.Add);
+        await Task.WhenAll(users.Select((user, i) => Task.Run(() => RunAsync(user, new Random(seed + (i * 7919))))));
+    }
+
+    private async Task RunAsync(Principal who, Random random)
+    {
+        var model = new MemoryFiles();
+        for (var step = 0; step < Steps; step++)
+        {
+            var (what, work) = Choose(who, random);
+            var expected = await Outcome(() => work(model));
+            var found = await Outcome(() => work(_trees.Files));
+            Assert.True(expected == found, $"{who.UserName}, step {step}: {what} gave {found}, the model {expected}");
+        }
+
+        Assert.Equal(await Dump(model, who, FilePath.Root), await Dump(_trees.Files, who, FilePath.Root));
+    }
+
+    private static async Task<string> Outcome(Func<Task<string>> work)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (FluxException e)
+        {
+            return e.Error.ToString();
+        }
+    }
+
+    private static (string What, Func<IFiles, Task<string>> Work) Choose(Principal who, Random random)
+    {
+        var (one, two) = (RandomPath(random), RandomPath(random));
+        var bytes = new byte[random.Next(3000)];
+        random.NextBytes(bytes);
+        var (offset, size, replace) = (random.Next(4000), random.Next(4000), random.Next(2) == 0);
+        return random.Next(12) switch
+        {
+            0 or 1 => ($"put {one}", files => Write(files, who, one, new OpenRequest { Access = OpenAccess.Write, Create = true, Truncate = true }, [(0, bytes)], null)),
+            2 => ($"patch {one}", files => Write(files, who, one, new OpenRequest { Access = OpenAccess.Write }, [(offset, bytes), (offset / 2, bytes[..(bytes.Length / 3)])], null)),
+            3 => ($"write backwards {one}", files => Write(files, who, one, new OpenRequest { Access = OpenAccess.Write, Create = true }, Backwards(bytes), null)),
+            4 => ($"cut and append {one}", files => Write(files, who, one, new OpenRequest { Access = OpenAccess.Write, Append = true }, [(0, bytes)], size)),
+            5 => ($"set size {one}", async files => Shape(await files.SetAttributesAsync(who, one, new AttributeChange { Size = size }, true, Ct))),
+            6 => ($"mkdir {one}", async files => Shape(await files.MakeFolderAsync(who, one, null, replace, Ct))),
+            7 => ($"remove {one}", files => Done(files.RemoveFileAsync(who, one, Precondition.None, Ct))),
+            8 => ($"rmdir {one} {replace}", files => Done(files.RemoveFolderAsync(who, one, replace, Ct))),
+            9 => ($"rename {one} {two} {replace}", async files => Shape(await files.RenameAsync(who, one, two, replace, Ct))),
+            10 => ($"copy {one} {two} {replace}", async files => Shape(await files.CopyAsync(who, one, two, replace, Ct))),
+            _ => ($"read {one}", async files =>
+            {
+                await using var file = await files.OpenAsync(who, one, new OpenRequest { Access = OpenAccess.Read }, Ct);
+                return Convert.ToHexString(await ReadAll(file));
+            }),
+        };
+    }
+
+    private static (long Offset, byte[] Data)[] Backwards(byte[] bytes) =>
+        [.. bytes.Chunk(500).Select((piece, i) => ((long)i * 500, piece)).Reverse()];
+
+    private static async Task<string> Write(IFiles files, Principal who, FilePath path, OpenRequest request, (long Offset, byte[] Data)[] writes, long? size)
+    {
+        await using var file = await files.OpenAsync(who, path, request, Ct);
+        if (size is { } to)
+        {
+            await file.TruncateAsync(to, Ct);
+        }
+
+        foreach (var (offset, data) in writes)
+        {
+            await file.WriteAsync(offset, data, Ct);
+        }
+
+        return Shape(await file.CloseAsync(Ct));
+    }
+
+    private static async Task<string> Done(Task work)
+    {
+        await work;
+        return "done";
+    }
+
+    private static string Shape(NodeInfo node) => $"{node.Kind} {node.Size} {node.Mode}";
+
+    private static FilePath RandomPath(Random random) =>
+        FilePath.From(Enumerable.Range(0, random.Next(1, 4)).Select(_ => FileName.From(s_names[random.Next(s_names.Length)])));
+
+    private static async Task<string> Dump(IFiles files, Principal who, FilePath folder)
+    {
+        var lines = new List<string>();
+        foreach (var node in (await files.ListAsync(who, folder, new ListRequest(), Ct)).Entries)
+        {
+            var path = folder.Append(node.Name);
+            lines.Add($"{path} {Shape(node)}");
+            if (node.Kind == NodeKind.Folder)
+            {
+                lines.Add(await Dump(files, who, path));
+            }
+            else
+            {
+                await using var file = await files.OpenAsync(who, path, new OpenRequest { Access = OpenAccess.Read }, Ct);
+                lines.Add(Convert.ToHexString(await ReadAll(file)));
+            }
+        }
+
+        return string.Join('\n', lines);
+    }
+
+    private static async Task<byte[]> ReadAll(IOpenFile file)
+    {
+        var all = new MemoryStream();
+        var buffer = new byte[1000];
+        for (int got; (got = await file.ReadAsync(all.Length, buffer, Ct)) > 0;)
+        {
+            all.Write(buffer, 0, got);
+        }
+
+        return all.ToArray();
+    }
+}
