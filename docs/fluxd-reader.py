@@ -317,7 +317,7 @@ KNOWN = {
     "tree": ["kind", "holder", "node"],
     "node": ["id", "parent", "name", "kind", "owner", "version", "revision", "size", "target", "mode", "mtime"],
     "version": ["id", "node", "content"],
-    "content": ["id", "size", "class", "root", "complete", "sha256", "sha256_state", "tail", "recipe", "inline"],
+    "content": ["id", "size", "class", "root", "complete", "writer", "sha256", "sha256_state", "tail", "recipe", "inline"],
     "content_part": ["content", "start", "runs"],
     "user": ["id", "name"],
     "folder": ["id", "name"],
