@@ -21,4 +21,13 @@ public static class StoreLimits
 
     /// <summary>store.json is a page of text; more is not ours.</summary>
     public const int ManifestBytesMax = 64 << 10;
+
+    /// <summary>Kept on the disk so that deletes can still be committed when it is full.</summary>
+    public const long BallastBytes = 64L << 20;
+
+    /// <summary>Full to here, an administrator is told.</summary>
+    public const int WarnPercent = 80;
+
+    /// <summary>Full to here, new data is refused.</summary>
+    public const int RefusePercent = 95;
 }

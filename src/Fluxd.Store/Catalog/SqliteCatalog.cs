@@ -21,6 +21,9 @@ internal sealed record CatalogOptions(string Path, TimeProvider Clock)
     /// <summary>Asked when the disk is full: true when room was made and the commit may be tried again.</summary>
     public Func<bool>? MakeRoom { get; init; }
 
+    /// <summary>Open for reading only, for this reason: no replay, no migration, no write.</summary>
+    public Exception? ReadOnlyBecause { get; init; }
+
     /// <summary>Where the copy before step N goes; null makes none.</summary>
     public Func<int, string>? CopyBeforeMigration { get; init; }
 }
@@ -83,6 +86,11 @@ internal sealed class SqliteCatalog : IAsyncDisposable
     private static (ReplayResult? Replayed, Exception? Fault) CatchUp(Database database, CatalogOptions options)
     {
         Migrations.CheckKnown(database);
+        if (options.ReadOnlyBecause is not null)
+        {
+            return (null, options.ReadOnlyBecause);
+        }
+
         try
         {
             ReplayResult? replayed = null;

@@ -1,0 +1,187 @@
+using Fluxd.Core;
+using Fluxd.Store.Catalog;
+using Fluxd.Store.Content;
+using Fluxd.Store.Disk;
+using Fluxd.Store.Packs;
+using Fluxd.Store.Packs.Codecs;
+
+namespace Fluxd.Store;
+
+/// <summary>What the store is told by the configuration.</summary>
+public sealed record StoreOptions
+{
+    public required string Path { get; init; }
+
+    /// <summary>The catalogue's file; null: in the store's folder.</summary>
+    public string? CatalogPath { get; init; }
+
+    public CompressionMode Compression { get; init; } = CompressionMode.Auto;
+
+    /// <summary>New data is refused when less than this is free; asked each time, so that it can be changed.</summary>
+    public Func<long> KeepFree { get; init; } = () => 0;
+
+    /// <summary>Where the store's uuid is remembered outside the store: a start with another store there stops. Null: nowhere.</summary>
+    public string? UuidPath { get; init; }
+
+    /// <summary>The store may lie on a network or user-space file system (its syncs and locks are then the administrator's risk).</summary>
+    public bool TrustAnyFileSystem { get; init; }
+
+    public TimeProvider Clock { get; init; } = TimeProvider.System;
+}
+
+/// <summary>
+/// A store that is open: it holds the process lock, has brought the catalogue up to its log, and takes reads and
+/// writes until it is disposed. Never made by opening: see <see cref="InitAsync"/>.
+/// </summary>
+public sealed class FluxdStore : IAsyncDisposable
+{
+    private const string LockName = "LOCK";
+    private const string CatalogName = "catalog.db";
+    private const string SnapFolder = "snap";
+
+    private readonly IDiskFile _lock;
+    private readonly PackStore _packs;
+
+    private FluxdStore(IDisk disk, IDiskFile processLock, StoreManifest manifest, PackStore packs, SqliteCatalog catalog, SpaceGuard space, StoreOptions options)
+    {
+        (Disk, _lock, Manifest, _packs, Catalog, Space) = (disk, processLock, manifest, packs, catalog, space);
+        Contents = new ContentStore(catalog, packs, options.Compression) { RequireRoom = space.RequireRoom };
+    }
+
+    public Guid Uuid => Manifest.Uuid;
+
+    /// <summary>Why nothing can be written; null while all is well.</summary>
+    public Exception? Fault => Catalog.Fault;
+
+    internal IDisk Disk { get; }
+
+    internal StoreManifest Manifest { get; }
+
+    internal IPackStore Packs => _packs;
+
+    internal SqliteCatalog Catalog { get; }
+
+    internal ContentStore Contents { get; }
+
+    internal SpaceGuard Space { get; }
+
+    /// <summary>Makes an empty store where there is none, on purpose.</summary>
+    /// <exception cref="FluxException">Exists: there is something already. Unavailable: not a place for a store.</exception>
+    public static async Task InitAsync(StoreOptions options)
+    {
+        Directory.CreateDirectory(options.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var disk = new LocalDisk(options.Path);
+        RequireTrusted(disk, options);
+        using var processLock = TakeLock(disk, options);
+        if (disk.Exists(StoreManifest.FileName) || disk.Exists(PackLayout.Folder) || File.Exists(CatalogPath(options)))
+        {
+            throw new FluxException(FluxError.Exists, $"There is a store, or a part of one, at {options.Path} already; nothing was changed.");
+        }
+
+        PackStore.CreateFolders(disk);
+        disk.CreateDirectory(SnapFolder);
+        disk.CreateDirectory("spool");
+        disk.CreateDirectory("quarantine");
+        var manifest = StoreManifest.CreateNew();
+        using (var packs = new PackStore(disk, manifest.Identity))
+        {
+            await SqliteCatalog.Open(new CatalogOptions(CatalogPath(options), options.Clock) { Create = true, Packs = packs }).DisposeAsync();
+        }
+
+        // Last: a store without it is one that was never finished.
+        manifest.Write(disk);
+        Remember(options, manifest.Uuid);
+    }
+
+    /// <exception cref="FluxException">In words for the administrator: what is missing, foreign, newer or in use.</exception>
+    public static FluxdStore Open(StoreOptions options)
+    {
+        if (!Directory.Exists(options.Path))
+        {
+            throw Missing(options);
+        }
+
+        var disk = new LocalDisk(options.Path);
+        var manifest = StoreManifest.Read(disk) ?? throw Missing(options);
+        RequireRemembered(options, manifest.Uuid);
+        RequireTrusted(disk, options);
+        var processLock = TakeLock(disk, options);
+        var packs = new PackStore(disk, manifest.Identity);
+        try
+        {
+            var space = new SpaceGuard(disk, options.Clock, options.KeepFree);
+            space.RestoreBallast();
+            var catalog = SqliteCatalog.Open(new CatalogOptions(CatalogPath(options), options.Clock)
+            {
+                Packs = packs,
+                PackBytes = manifest.PackBytes,
+                MakeRoom = space.GiveUpBallast,
+                CopyBeforeMigration = step => Path.Combine(options.Path, SnapFolder, $"before-{step:0000}.db"),
+                ReadOnlyBecause = manifest.ReadOnlyBecauseOf is { } feature
+                    ? new FluxException(FluxError.Unavailable, $"This store uses \"{feature}\", which this version of fluxd can read but not write: install a newer one.")
+                    : null,
+            });
+            Remember(options, manifest.Uuid);
+            return new FluxdStore(disk, processLock, manifest, packs, catalog, space, options);
+        }
+        catch
+        {
+            packs.Dispose();
+            processLock.Dispose();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Catalog.DisposeAsync();
+        _packs.Dispose();
+        _lock.Dispose();
+    }
+
+    private static string CatalogPath(StoreOptions options) =>
+        string.IsNullOrEmpty(options.CatalogPath) ? Path.Combine(options.Path, CatalogName) : options.CatalogPath;
+
+    private static IDiskFile TakeLock(LocalDisk disk, StoreOptions options)
+    {
+        try
+        {
+            return disk.Lock(LockName);
+        }
+        catch (DiskException e) when (e.Fault == DiskFault.Locked)
+        {
+            throw new FluxException(FluxError.Busy, $"Another fluxd uses the store at {options.Path}: stop it first (systemctl stop fluxd).", e);
+        }
+    }
+
+    private static void RequireTrusted(LocalDisk disk, StoreOptions options)
+    {
+        if (!options.TrustAnyFileSystem && disk.UntrustedFileSystem() is { } name)
+        {
+            throw new FluxException(
+                FluxError.Unavailable,
+                $"{options.Path} is on {name}, whose locks and syncs can't be relied on: put the store on a local disk, or say so with --i-know.");
+        }
+    }
+
+    private static void RequireRemembered(StoreOptions options, Guid uuid)
+    {
+        if (options.UuidPath is { } path && File.Exists(path) && Guid.TryParse(File.ReadAllText(path).Trim(), out var remembered) && remembered != uuid)
+        {
+            throw new FluxException(
+                FluxError.Unavailable,
+                $"The store at {options.Path} is {uuid}, and this machine served {remembered} before: mount the right disk. If the change is meant, remove {path}.");
+        }
+    }
+
+    private static void Remember(StoreOptions options, Guid uuid)
+    {
+        if (options.UuidPath is { } path && !File.Exists(path))
+        {
+            File.WriteAllText(path, $"{uuid}\n");
+        }
+    }
+
+    private static FluxException Missing(StoreOptions options) => FluxException.NotFound(
+        $"There is no store at {options.Path}. If it is on another disk, mount that first; a new, empty one is made by: fluxctl store init --config FILE");
+}
