@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using Fluxd.Core;
 using Fluxd.Core.Frontends;
 using Fluxd.Core.Net;
@@ -26,8 +25,8 @@ public sealed record QuicFrontendOptions
 {
     public required IReadOnlyList<IPEndPoint> Listen { get; init; }
 
-    /// <summary>Bound UDP sockets from systemd; they replace <see cref="Listen"/> where there are any.</summary>
-    public IReadOnlyList<SafeHandle> Inherited { get; init; } = [];
+    /// <summary>Bound UDP sockets from systemd, owned by the frontend from its start on; they replace <see cref="Listen"/> where there are any.</summary>
+    public IReadOnlyList<Socket> Inherited { get; init; } = [];
 
     public required ICertificateProvider Certificates { get; init; }
 
@@ -128,7 +127,7 @@ public sealed partial class QuicFrontend(QuicFrontendOptions options) : IFronten
         _factory = transport;
         if (options.Inherited.Count > 0)
         {
-            _bound.AddRange(options.Inherited.Select(handle => transport.Adopt(new Socket(new SafeSocketHandle(handle.DangerousGetHandle(), ownsHandle: true)))));
+            _bound.AddRange(options.Inherited.Select(transport.Adopt));
         }
         else
         {

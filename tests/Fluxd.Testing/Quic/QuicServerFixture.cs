@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Net;
@@ -13,13 +14,14 @@ namespace Fluxd.Testing.Quic;
 /// <summary>The whole QUIC frontend on a port of its own, over files in memory.</summary>
 public sealed class QuicServerFixture : IAsyncDisposable
 {
-    private QuicServerFixture(Action<IApplicationBuilder>? http, IPEndPoint? listen)
+    private QuicServerFixture(Action<IApplicationBuilder>? http, IPEndPoint? listen, Socket? inherited)
     {
         Files = new MemoryFiles();
         Uploads = new MemoryUploads(Files);
         Frontend = new QuicFrontend(new QuicFrontendOptions
         {
             Listen = [listen ?? new IPEndPoint(IPAddress.Loopback, 0)],
+            Inherited = inherited is null ? [] : [inherited],
             Certificates = Certificate,
             Locality = new NetworkLocality([]),
             Loggers = NullLoggerFactory.Instance,
@@ -51,9 +53,9 @@ public sealed class QuicServerFixture : IAsyncDisposable
 
     public IPEndPoint EndPoint => Frontend.Bound[0];
 
-    public static async Task<QuicServerFixture> Start(Action<IApplicationBuilder>? http = null, IPEndPoint? listen = null)
+    public static async Task<QuicServerFixture> Start(Action<IApplicationBuilder>? http = null, IPEndPoint? listen = null, Socket? inherited = null)
     {
-        var fixture = new QuicServerFixture(http, listen);
+        var fixture = new QuicServerFixture(http, listen, inherited);
         await fixture.Frontend.StartAsync(CancellationToken.None);
         return fixture;
     }
@@ -67,6 +69,7 @@ public sealed class QuicServerFixture : IAsyncDisposable
             PinnedFingerprint = pin ?? Certificate.Fingerprint,
             ClientName = "test",
             KeepAlive = TimeSpan.FromSeconds(1),
+            IsLocal = _ => through is null, // an emulated link is to be treated as the distant one that it stands for
         },
         NullLogger.Instance,
         CancellationToken.None);

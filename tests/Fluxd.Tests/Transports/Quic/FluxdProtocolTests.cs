@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
 using System.IO.Pipelines;
+using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using Fluxd.Core;
 using Fluxd.Core.Chunking;
@@ -183,6 +185,50 @@ public sealed class FluxdProtocolTests
         Assert.Equal(data.Length, server.Uploads.BytesReceived);
         await using var back = await second.GetAsync(FilePath.Parse("/r"), 0, -1, default, None);
         Assert.Equal(SHA256.HashData(data), SHA256.HashData(await back.Body.ReadToEnd()));
+    }
+
+    [QuicFact]
+    public async Task A_socket_that_systemd_bound_is_served()
+    {
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        var port = ((IPEndPoint)socket.LocalEndPoint!).Port;
+        await using var server = await QuicServerFixture.Start(inherited: socket);
+        Assert.Equal(port, server.EndPoint.Port);
+        await using var client = await server.Connect();
+        Assert.Empty((await client.ListAsync(FilePath.Root, null, None)).Entries);
+    }
+
+    [QuicFact]
+    public async Task An_upload_survives_loss_an_outage_and_a_NAT_that_forgets_without_sending_again_what_was_durable()
+    {
+        await using var server = await QuicServerFixture.Start();
+        var conditions = new LinkConditions { Delay = TimeSpan.FromMilliseconds(15), Jitter = TimeSpan.FromMilliseconds(5), Loss = 0.05, BytesPerSecond = 3_000_000 };
+        await using var link = new UdpForwarder(server.EndPoint, conditions, seed: 20);
+        await using var client = await server.Connect(through: link.EndPoint);
+        var chunks = Enumerable.Range(0, 60).Select(_ => RandomNumberGenerator.GetBytes(60_000)).ToArray();
+        var upload = await client.OpenUploadAsync(new UploadRequest { Target = FilePath.Parse("/l.bin") }, None);
+        var done = 0;
+        await Parallel.ForEachAsync(chunks, new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (chunk, ct) =>
+        {
+            await client.PutChunkAsync(upload.Id, ChunkHash.Of(chunk), chunk, ct);
+            switch (Interlocked.Increment(ref done))
+            {
+                case 15:
+                    link.Rebind();
+                    break;
+                case 30:
+                    link.IsDown = true;
+                    await Task.Delay(TimeSpan.FromSeconds(2), ct);
+                    link.IsDown = false;
+                    break;
+            }
+        });
+        Assert.Empty((await client.AppendRecipeAsync(upload.Id, 0, [.. chunks.Select(chunk => new ChunkRef(ChunkHash.Of(chunk), chunk.Length))], None)).Missing);
+        await client.CommitAsync(upload.Id, None);
+        Assert.Equal(chunks.Sum(chunk => (long)chunk.Length), server.Uploads.BytesReceived); // the protocol sent nothing twice
+        await using var back = await client.GetAsync(FilePath.Parse("/l.bin"), 0, -1, default, None);
+        Assert.Equal(SHA256.HashData(chunks.SelectMany(chunk => chunk).ToArray()), SHA256.HashData(await back.Body.ReadToEnd()));
     }
 
     [QuicFact]

@@ -1,0 +1,50 @@
+"""HTTP/3 by the system's libcurl-gnutls: h3curl.py URL [BODY_BYTES|-] [LIMIT]; prints "rv version status bytes sha256"."""
+import ctypes
+import hashlib
+import sys
+
+curl = ctypes.CDLL("libcurl-gnutls.so.4")
+curl.curl_easy_init.restype = ctypes.c_void_p
+curl.curl_version.restype = ctypes.c_char_p
+if sys.argv[1] == "--version":
+    print(curl.curl_version().decode())
+    sys.exit(0)
+
+WRITE = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p)
+count = 0
+digest = hashlib.sha256()
+limit = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+
+
+@WRITE
+def on_data(data, size, number, _):
+    global count
+    count += size * number
+    digest.update(ctypes.string_at(data, size * number))
+    return 0 if limit and count > limit else size * number
+
+
+handle = ctypes.c_void_p(curl.curl_easy_init())
+
+
+def option(number, value):
+    curl.curl_easy_setopt(handle, number, value)
+
+
+option(10002, ctypes.c_char_p(sys.argv[1].encode()))  # URL
+option(84, ctypes.c_long(31))  # HTTP_VERSION: 3 only
+option(64, ctypes.c_long(0))  # SSL_VERIFYPEER
+option(81, ctypes.c_long(0))  # SSL_VERIFYHOST
+option(20011, on_data)  # WRITEFUNCTION
+option(13, ctypes.c_long(60))  # TIMEOUT
+if len(sys.argv) > 2 and sys.argv[2] != "-":
+    body = bytes((i * 7 + 3) & 255 for i in range(1 << 16)) * (int(sys.argv[2]) >> 16)
+    option(30120, ctypes.c_longlong(len(body)))  # POSTFIELDSIZE_LARGE
+    option(10015, ctypes.c_char_p(body))  # POSTFIELDS
+result = curl.curl_easy_perform(handle)
+status = ctypes.c_long()
+version = ctypes.c_long()
+curl.curl_easy_getinfo(handle, 0x200002, ctypes.byref(status))
+curl.curl_easy_getinfo(handle, 0x20002E, ctypes.byref(version))
+curl.curl_easy_cleanup(handle)  # says goodbye: a server that drains would wait for a client that just vanished
+print(result, version.value, status.value, count, digest.hexdigest())
