@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Load and chaos, the short forms: tests/Fluxd.LoadTests/run.sh, where it is there.
+# Load: the scenario runner's own tests. Scenarios and chaos against a daemon come to this part when they exist.
 
 load_packages() {
   :
 }
 
 load_run() {
-  [ ! -x tests/Fluxd.LoadTests/run.sh ] || . tests/Fluxd.LoadTests/run.sh
+  dotnet_tests unit tests/Fluxd.Tests Fluxd.Tests.LoadTests.
 }
