@@ -78,9 +78,10 @@ cmd_publish() {
   for project in src/Fluxd.Daemon src/fluxctl; do
     # One folder for both: the runtime's files are the same, so the second only adds its own.
     quietly dotnet publish "$project" -c Release -r "${FLUXD_RID:-linux-x64}" --self-contained true --nologo -v q \
-      -p:PublishReadyToRun=true -p:PublishTrimmed=false -p:DebugType=none -p:GenerateDocumentationFile=false \
+      -p:PublishReadyToRun=true -p:PublishTrimmed=false -p:DebugType=none \
       ${version:+-p:Version="$version"} -o out/fluxd
   done
+  rm -f out/fluxd/flux*.xml out/fluxd/Fluxd*.xml # the analyzers want them, users don't
   out/fluxd/fluxd --version
 }
 

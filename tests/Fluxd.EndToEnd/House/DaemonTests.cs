@@ -1,0 +1,190 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+using Xunit;
+
+namespace Fluxd.EndToEnd.House;
+
+public sealed partial class DaemonTests
+{
+    private const string AnyPort = "http.listen=127.0.0.1:0";
+
+    private static readonly HttpClient Client = new() { Timeout = DaemonProcess.Patience };
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_first_start_makes_a_user_who_can_log_in_with_what_was_printed()
+    {
+        await using var daemon = DaemonProcess.Start("--set", AnyPort);
+        await daemon.ReadyAsync();
+
+        Assert.Equal(HttpStatusCode.Unauthorized, await WhoAmI(daemon, "wrong"));
+        Assert.Equal(HttpStatusCode.OK, await WhoAmI(daemon, daemon.Password));
+        Assert.Contains("\"ready\"", await Client.GetStringAsync(daemon.Url + "/ready"), StringComparison.Ordinal);
+        Assert.Contains("ok", await Client.GetStringAsync(daemon.Url + "/health"), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, (await Client.GetAsync(daemon.Url + "/metrics")).StatusCode);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_forwarded_request_is_not_local_and_gets_no_metrics()
+    {
+        await using var daemon = DaemonProcess.Start("--set", AnyPort);
+        await daemon.ReadyAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Get, daemon.Url + "/metrics");
+        request.Headers.Add("X-Forwarded-For", "127.0.0.1");
+
+        Assert.Equal(HttpStatusCode.NotFound, (await Client.SendAsync(request)).StatusCode);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Systemd_hears_of_the_start_of_reloads_and_of_the_stop()
+    {
+        await using var daemon = DaemonProcess.Start("--set", AnyPort);
+
+        Assert.StartsWith("EXTEND_TIMEOUT_USEC=", await daemon.NotificationAsync(), StringComparison.Ordinal);
+        Assert.StartsWith("STATUS=Opening", await daemon.NotificationAsync(), StringComparison.Ordinal);
+        Assert.StartsWith("READY=1\nSTATUS=admin on unix:", await daemon.NotificationAsync(), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, (await Client.GetAsync((await Listening(daemon)).Url + "/ready")).StatusCode);
+        daemon.Signal("HUP");
+        Assert.StartsWith("RELOADING=1\nMONOTONIC_USEC=", await daemon.NotificationAsync(), StringComparison.Ordinal);
+        Assert.StartsWith("READY=1", await daemon.NotificationAsync(), StringComparison.Ordinal);
+        daemon.Signal("TERM");
+        Assert.StartsWith("EXTEND_TIMEOUT_USEC=", await daemon.NotificationAsync(), StringComparison.Ordinal);
+        Assert.StartsWith("STOPPING=1", await daemon.NotificationAsync(), StringComparison.Ordinal);
+        Assert.Equal(0, await daemon.ExitAsync());
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_bad_file_leaves_the_old_settings_in_force_and_says_why()
+    {
+        var file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, "[log]\nlevel = \"info\"");
+        await using var daemon = DaemonProcess.Start("--config", file, "--set", AnyPort);
+        await daemon.ReadyAsync();
+        await daemon.NotificationAsync();
+        await daemon.NotificationAsync();
+        await daemon.NotificationAsync();
+
+        await File.WriteAllTextAsync(file, "[log]\nlevel = ");
+        daemon.Signal("HUP");
+        await daemon.NotificationAsync();
+
+        Assert.Contains("line 2", await daemon.NotificationAsync(), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, (await Client.GetAsync(daemon.Url + "/health")).StatusCode);
+        File.Delete(file);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_port_in_use_stops_the_start_and_names_port_and_holder()
+    {
+        using var holder = new TcpListener(IPAddress.Loopback, 0);
+        holder.Start();
+        var port = ((IPEndPoint)holder.LocalEndpoint).Port;
+        await using var daemon = DaemonProcess.Start("--set", $"http.listen=127.0.0.1:{port}");
+
+        Assert.Equal(1, await daemon.ExitAsync());
+        Assert.Contains($"127.0.0.1:{port} is held by", daemon.Output, StringComparison.Ordinal);
+        Assert.Contains($"(process {Environment.ProcessId})", daemon.Output, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_socket_from_systemd_replaces_listen()
+    {
+        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen();
+        var descriptor = (int)listener.Handle;
+        Assert.Equal(0, SetDescriptorFlags(descriptor, 2, 0)); // lives on in the child
+        await using var daemon = DaemonProcess.StartBy(
+            string.Create(CultureInfo.InvariantCulture, $"exec 3<&{descriptor} {descriptor}<&-; export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=http;"),
+            "--set", "http.listen=");
+        await daemon.ReadyAsync();
+
+        var answer = await Client.GetAsync($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndPoint!).Port}/health");
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_second_signal_ends_the_wait_for_a_request_that_never_ends()
+    {
+        await using var daemon = DaemonProcess.Start("--set", AnyPort, "--set", "daemon.drain=600");
+        await daemon.ReadyAsync();
+        using var stuck = new TcpClient();
+        await stuck.ConnectAsync(IPAddress.Loopback, new Uri(daemon.Url).Port);
+        await stuck.GetStream().WriteAsync("GET /health HTTP/1.1\r\nHost: half"u8.ToArray());
+        for (var i = 0; i < 3; i++)
+        {
+            await daemon.NotificationAsync();
+        }
+
+        daemon.Signal("TERM");
+        await daemon.NotificationAsync();
+        Assert.StartsWith("STOPPING=1", await daemon.NotificationAsync(), StringComparison.Ordinal);
+        daemon.Signal("TERM");
+
+        // Kestrel alone would wait 30 s for the rest of the headers.
+        Assert.Equal(0, await daemon.ExitAsync().WaitAsync(TimeSpan.FromSeconds(20)));
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Users_survive_a_kill_and_a_second_start_prints_no_password()
+    {
+        await using var first = DaemonProcess.Start("--set", AnyPort);
+        await first.ReadyAsync();
+        var password = first.Password;
+        first.Signal("KILL");
+        await first.ExitAsync();
+
+        await using var second = DaemonProcess.StartIn(Directory.CreateDirectory(first.Folder.FullName), "--set", AnyPort);
+        await second.ReadyAsync();
+
+        Assert.Equal("", second.Password);
+        Assert.Equal(HttpStatusCode.OK, await WhoAmI(second, password));
+    }
+
+    [Theory(Timeout = 120_000)]
+    [InlineData(2, "did you mean \"sftp.listen\"?", "--check-config", "--set", "sftp.lisen=x")]
+    [InlineData(2, "is no argument of fluxd", "--frobnicate")]
+    [InlineData(2, "can't be read", "--check-config", "--config", "/no/such/file.toml")]
+    [InlineData(1, "fluxctl store init", "--set", "store.path=/no/such/store")]
+    [InlineData(0, "is good", "--check-config")]
+    [InlineData(0, "fluxd 0.", "--version")]
+    public async Task Each_outcome_has_its_sentence_and_its_exit_code(int code, string sentence, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(DaemonProcess.Binary, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        using var process = Process.Start(start)!;
+        var said = await process.StandardOutput.ReadToEndAsync() + await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+
+        Assert.Contains(sentence, said, StringComparison.Ordinal);
+        Assert.Equal(code, process.ExitCode);
+    }
+
+    private static async Task<HttpStatusCode> WhoAmI(DaemonProcess daemon, string password)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, daemon.Url + "/v1/whoami");
+        request.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes("admin:" + password)));
+        using var response = await Client.SendAsync(request);
+        if (response.IsSuccessStatusCode)
+        {
+            using var body = JsonDocument.Parse(await response.Content.ReadAsStringAsync());
+            Assert.Equal("admin", body.RootElement.GetProperty("user").GetString());
+        }
+
+        return response.StatusCode;
+    }
+
+    private static async Task<DaemonProcess> Listening(DaemonProcess daemon)
+    {
+        await daemon.ReadyAsync();
+        return daemon;
+    }
+
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int SetDescriptorFlags(int descriptor, int command, int flags);
+}
