@@ -1,0 +1,268 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.Text.Json;
+using Fluxd.Core;
+using Fluxd.Transports.Http.Auth;
+using Fluxd.Transports.Http.Feed;
+using Fluxd.Transports.Http.Files;
+using Fluxd.Transports.Http.OpenApi;
+using Fluxd.Transports.Http.Page;
+using Fluxd.Transports.Http.Proxies;
+using Fluxd.Transports.Http.Uploads;
+using Fluxd.Transports.Http.Wire;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+
+namespace Fluxd.Transports.Http;
+
+/// <summary>
+/// The HTTP API as one middleware: it knows whom a request comes from, dispatches it by its raw target, signs it in,
+/// and turns every failure into a problem document. What it does not know goes to the next middleware.
+/// Thread-safe; owned by whoever builds the pipeline, and disposed after the server stopped.
+/// </summary>
+public sealed partial class HttpApi : IDisposable
+{
+    private static readonly Meter Meter = new("Fluxd");
+    private static readonly Counter<long> Requests = Meter.CreateCounter<long>("fluxd.http.requests", "{request}");
+    private static readonly Histogram<double> Duration = Meter.CreateHistogram<double>("fluxd.http.duration", "s");
+
+    private readonly RouteTable _routes;
+    private readonly HttpAuthentication _authentication;
+    private readonly PeerResolver _peers;
+    private readonly ILogger _log;
+
+    public HttpApi(HttpServices services)
+    {
+        if (services.Secret.Length < HttpLimits.SecretBytesMin)
+        {
+            throw FluxException.Invalid($"The HTTP secret has {services.Secret.Length} bytes; it needs at least {HttpLimits.SecretBytesMin}.");
+        }
+
+        Services = services;
+        _log = services.Loggers.CreateLogger("Fluxd.Http");
+        Sessions = new BrowserSessions(services);
+        Tokens = new TokenIssuer(services);
+        Urls = new SignedUrls(services);
+        Push = new PushMemory(HttpLimits.PushMemoryMax);
+        Events = new EventStreams(services);
+        _peers = new PeerResolver(services);
+        _authentication = new HttpAuthentication(this);
+        _routes = new RouteTable(
+        [
+            .. AuthRoutes.All, .. FileRoutes.All, .. FolderRoutes.All, .. VersionRoutes.All, .. ArchiveRoutes.All,
+            .. UploadRoutes.All, .. DeltaRoutes.All, .. BatchRoutes.All, .. FeedRoutes.All, .. PageRoutes.All, .. OpenApiRoutes.All,
+        ]);
+    }
+
+    internal HttpServices Services { get; }
+
+    internal BrowserSessions Sessions { get; }
+
+    internal TokenIssuer Tokens { get; }
+
+    internal SignedUrls Urls { get; }
+
+    internal PushMemory Push { get; }
+
+    internal EventStreams Events { get; }
+
+    internal SemaphoreSlim ChecksummedParts { get; } = new(HttpLimits.ChecksummedPartsMax);
+
+    internal RouteTable Table => _routes;
+
+    public void Dispose()
+    {
+        Events.Dispose();
+        ChecksummedParts.Dispose();
+    }
+
+    /// <summary>The middleware. Put it before everything that must not be reached by plain HTTP from afar.</summary>
+    public async Task HandleAsync(HttpContext http, RequestDelegate next)
+    {
+        var options = Services.Options();
+        var peer = _peers.Resolve(http, options);
+        SecurityHeaders.Set(http, options, peer);
+        if (peer.RefusePlain)
+        {
+            await PlainHttp.RefuseAsync(this, http, options, peer);
+            return;
+        }
+
+        var rawPath = RawPath(http);
+        var segments = HttpPaths.Split(rawPath);
+        var method = MethodOverride.Read(http.Request, options);
+        if (Cors.Handle(http, options, method))
+        {
+            return;
+        }
+
+        if (rawPath.Length > 1 && segments[0] != "v1")
+        {
+            await GuardAsync(http, null, () => next(http));
+            return;
+        }
+
+        var route = _routes.Find(method, segments, out var allowed);
+        if (route is null)
+        {
+            await (allowed.Count == 0 && rawPath.StartsWith("/v1/", StringComparison.Ordinal)
+                ? GuardAsync(http, null, () => NextOrNotFoundAsync(http, next))
+                : allowed.Count == 0 ? GuardAsync(http, null, () => next(http)) : RefuseMethodAsync(http, allowed));
+            return;
+        }
+
+        var exchange = new Exchange(this, http, route, segments, method) { Peer = peer.Info, IsSecure = peer.IsSecure, IsTrusted = peer.Trusted, ForwardedHost = peer.Host };
+        var started = Stopwatch.GetTimestamp();
+        await GuardAsync(http, exchange, () => RunAsync(exchange, options, http.RequestAborted));
+        var tag = new KeyValuePair<string, object?>("route", route.Pattern);
+        Requests.Add(1, tag, new("status", http.Response.StatusCode));
+        Duration.Record(Stopwatch.GetElapsedTime(started).TotalSeconds, tag);
+        LogRequest(_log, route.Method, route.Pattern, http.Response.StatusCode, exchange.Transfer?.Id);
+    }
+
+    private static async Task NextOrNotFoundAsync(HttpContext http, RequestDelegate next)
+    {
+        await next(http);
+        if (!http.Response.HasStarted && http.Response.StatusCode == 404)
+        {
+            throw FluxException.NotFound("There is no such call; /v1/openapi.json lists them all.");
+        }
+    }
+
+    private Task RefuseMethodAsync(HttpContext http, IReadOnlyList<string> allowed)
+    {
+        var list = string.Join(", ", allowed.Distinct());
+        return GuardAsync(http, null, () => throw new HttpRefusal(405, "method_not_allowed", $"This address knows {list}.")
+        {
+            Headers = headers => headers.Allow = list,
+        });
+    }
+
+    private async Task RunAsync(Exchange exchange, HttpOptions options, CancellationToken ct)
+    {
+        if (!exchange.Route.Has(RouteTraits.Anonymous))
+        {
+            await _authentication.SignInAsync(exchange, ct);
+        }
+
+        await TakeAsync(exchange, options, ct);
+        await exchange.Route.Handle(exchange, ct);
+    }
+
+    /// <summary>The limiter's key is the client and the account, never a proxy's address.</summary>
+    private async Task TakeAsync(Exchange exchange, HttpOptions options, CancellationToken ct)
+    {
+        var limiter = exchange.Route.Has(RouteTraits.Account) ? options.Account : options.Requests;
+        if (exchange.WhoOrNull is null && !exchange.Route.Has(RouteTraits.Account))
+        {
+            return;
+        }
+
+        var key = exchange.WhoOrNull is { } who ? $"{who.UserName}@{exchange.Peer.Address}" : exchange.Peer.Address.ToString();
+        var decision = await Services.Coordinator.TakeAsync(limiter, key, 1, ct);
+        if (!decision.Allowed)
+        {
+            throw RateLimit.Refuse(limiter, decision);
+        }
+    }
+
+    /// <summary>Runs a handler; whatever it throws becomes an answer where one is still possible.</summary>
+    private async Task GuardAsync(HttpContext http, Exchange? exchange, Func<Task> work)
+    {
+        try
+        {
+            await work();
+            exchange?.Transfer?.End(http.Response.StatusCode < 400 ? "done" : "refused");
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            exchange?.Transfer?.End("client closed");
+        }
+        catch (Exception error)
+        {
+            await FailAsync(http, exchange, error);
+        }
+        finally
+        {
+            exchange?.Transfer?.Dispose();
+        }
+    }
+
+    private async Task FailAsync(HttpContext http, Exchange? exchange, Exception error)
+    {
+        var transfer = exchange is { } x && x.Route.Has(RouteTraits.Transfer) ? x.Begin("request") : exchange?.Transfer;
+        var problem = HttpErrors.Describe(error, transfer?.Id);
+        transfer?.End(problem.Code);
+        if (problem.Status == 500)
+        {
+            LogFailure(_log, error, exchange?.Route.Pattern ?? "", transfer?.Id);
+        }
+
+        if (http.Response.HasStarted)
+        {
+            // The status is gone: cutting the connection is the only honest way to say that the rest is missing.
+            http.Abort();
+            return;
+        }
+
+        await WriteAsync(http, problem, error, exchange?.IsSecure ?? false, exchange?.Peer.IsLoopback ?? false);
+    }
+
+    internal static async Task WriteAsync(HttpContext http, Problem problem, Exception error, bool secure, bool loopback)
+    {
+        var response = http.Response;
+        var kept = response.Headers.Where(h => KeepOnError(h.Key)).ToArray();
+        response.Clear();
+        foreach (var (name, value) in kept)
+        {
+            response.Headers[name] = value;
+        }
+
+        response.StatusCode = problem.Status;
+        response.ContentType = "application/problem+json";
+        response.Headers.CacheControl = "no-store";
+        HttpErrors.SetRetry(response, error);
+        if (problem.Status == 401)
+        {
+            HttpErrors.SetChallenge(response, secure || loopback);
+        }
+
+        var bytes = JsonSerializer.SerializeToUtf8Bytes(problem, WireJson.Default.Problem);
+        response.ContentLength = bytes.Length;
+        if (!HttpMethods.IsHead(http.Request.Method) && !http.RequestAborted.IsCancellationRequested)
+        {
+            await response.Body.WriteAsync(bytes, http.RequestAborted);
+        }
+    }
+
+    private static bool KeepOnError(string name) =>
+        name is "Transfer-Id" or "Tus-Resumable" or "Tus-Version" or "Upload-Offset" or "Upload-Complete" or "Vary" || SecurityHeaders.Names.Contains(name)
+        || name.StartsWith("Access-Control-", StringComparison.Ordinal);
+
+    private static string RawPath(HttpContext http)
+    {
+        var raw = http.Features.Get<IHttpRequestFeature>()?.RawTarget;
+        if (string.IsNullOrEmpty(raw))
+        {
+            return http.Request.Path.ToUriComponent();
+        }
+
+        if (raw[0] != '/')
+        {
+            // Absolute form (RFC 9112, 3.2.2): the path begins at the first slash after the authority.
+            var scheme = raw.IndexOf("://", StringComparison.Ordinal);
+            var slash = scheme < 0 ? -1 : raw.IndexOf('/', scheme + 3);
+            raw = slash < 0 ? "/" : raw[slash..];
+        }
+
+        var end = raw.AsSpan().IndexOfAny('?', '#');
+        return end < 0 ? raw : raw[..end];
+    }
+
+    [LoggerMessage(5001, LogLevel.Debug, "{Method} {Route} {Status} {Transfer}")]
+    private static partial void LogRequest(ILogger logger, string method, string route, int status, string? transfer);
+
+    [LoggerMessage(5002, LogLevel.Error, "A request to {Route} failed in a way nobody foresaw (transfer {Transfer})")]
+    private static partial void LogFailure(ILogger logger, Exception error, string route, string? transfer);
+}
