@@ -28,6 +28,16 @@ internal static class Overview
         The store
           store init        make an empty store (offline)
 
+        Files on a server, over HTTPS
+          login URL         remember a server and how to sign in there
+          put               send files: only what the server lacks, resumed after anything
+          get               receive a file: resumed after anything, compared by hash
+          ls                list a folder
+          rm                move files into the server's trash
+          mv                move or rename
+          mkdir             make a folder
+          sync FROM TO      make one folder like another, in one direction (server:/FOLDER)
+
         Getting started
           fluxctl users add anna                     asks for a password
           fluxctl keys add anna ~/.ssh/id_ed25519.pub

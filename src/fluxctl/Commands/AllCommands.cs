@@ -23,5 +23,13 @@ internal static class AllCommands
         new("sessions", SessionsCommand.Make),
         new("audit", AuditCommand.Make),
         new("store", StoreCommand.Make),
+        new("login", LoginCommand.Make),
+        new("put", PutCommand.Make),
+        new("get", GetCommand.Make),
+        new("ls", LsCommand.Make),
+        new("rm", RmCommand.Make),
+        new("mv", MvCommand.Make),
+        new("mkdir", MkdirCommand.Make),
+        new("sync", SyncCommand.Make),
     ];
 }

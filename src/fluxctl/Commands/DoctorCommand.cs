@@ -5,11 +5,15 @@ namespace Fluxctl.Commands;
 
 internal static class DoctorCommand
 {
+    private static readonly Option<string?> Url = new("--url") { Description = "Probe a server through its public address instead, with the profile's sign-in", HelpName = "URL" };
+
     public static Command Make() => new Verb(
-        "doctor", "Finds what is wrong with this machine and prints the line that cures it. Exit code 4 when something is bad.", "fluxctl doctor", "fluxctl doctor --json")
+        "doctor", "Finds what is wrong with this machine, or with the proxy before a server, and prints the line that cures it. Exit code 4 when something is bad.",
+        "fluxctl doctor", "fluxctl doctor --json", "fluxctl doctor --url https://files.example")
+        .With(Url, Client.ClientRun.ProfileOption)
         .Does(async (context, ct) =>
         {
-            var checks = await CheckAsync(context, ct);
+            var checks = context.Get(Url) is { } url ? await Client.PublicChecks.RunAsync(context, url, ct) : await CheckAsync(context, ct);
             context.Answer(checks, AdminJson.Default.IReadOnlyListCheckRecord, Print);
             return checks.Any(check => check.State == CheckState.Bad) ? ExitCodes.Unhealthy : ExitCodes.Good;
         });

@@ -1,0 +1,43 @@
+namespace Fluxd.Transports.Client;
+
+/// <summary>The client engine's bounds, with their reasons.</summary>
+internal static class ClientLimits
+{
+    /// <summary>Below this one request carries a file; above it a session makes a cut connection cheap.</summary>
+    public const int WholeFileBytesMax = 1 << 20;
+
+    /// <summary>Bytes of a file that are cut, asked about and sent as one step; two such windows are in memory.</summary>
+    public const int WindowBytes = 16 << 20;
+
+    /// <summary>Chunks of one request: under the body caps that proxies have in practice; halved when one refuses.</summary>
+    public const int BundleBytes = 4 << 20;
+
+    public const int BundleBytesMin = 64 << 10;
+
+    /// <summary>Requests of one transfer at once: hides a round trip without crowding out others.</summary>
+    public const int Parallel = 4;
+
+    /// <summary>Files of a tree at once: small files wait for commits, which the server groups.</summary>
+    public const int ParallelFiles = 8;
+
+    /// <summary>One piece of a download: what a cut connection loses at most.</summary>
+    public const int PieceBytes = 4 << 20;
+
+    /// <summary>With the pauses below that is about five minutes of a dead link; then the state stays for the next run.</summary>
+    public const int Attempts = 14;
+
+    public static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(250);
+
+    public static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
+
+    /// <summary>Nothing at all from the server for this long is a dead connection.</summary>
+    public static readonly TimeSpan Silence = TimeSpan.FromSeconds(60);
+
+    /// <summary>Removing more than this at once is held back (a wrong folder, an unmounted disk) …</summary>
+    public const int RemovalsMax = 500;
+
+    /// <summary>… and more than this share of the other side, once there are more than a handful.</summary>
+    public const double RemovalsShareMax = 0.2;
+
+    public const int RemovalsFree = 10;
+}

@@ -1,0 +1,218 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using Fluxd.Core;
+using Fluxd.Core.Chunking;
+using Fluxd.Core.Files;
+using Fluxd.Core.Uploads;
+
+namespace Fluxd.Transports.Client;
+
+/// <summary>What a finished upload cost.</summary>
+public sealed record SendResult(long Bytes, long BytesMoved, bool Resumed);
+
+/// <summary>
+/// Sends one file: cuts it as the server does, asks what need not be sent, sends the rest in parallel, appends the
+/// recipe, compares hashes at the end. Goes on where an earlier run, or another protocol, stopped.
+/// </summary>
+public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock)
+{
+    private int _bundleBytes = ClientLimits.BundleBytes;
+
+    private sealed record Window(List<ChunkRef> Recipe, List<ReadOnlyMemory<byte>> Bytes, long Length);
+
+    /// <param name="server">Names the server and the account: part of what a resume is remembered by.</param>
+    public async Task<SendResult> SendAsync(string server, string localPath, FilePath target, Action<ProgressReport>? report, CancellationToken ct)
+    {
+        var file = new FileInfo(localPath);
+        var (size, modified) = (file.Length, file.LastWriteTimeUtc);
+        var meter = new TransferMeter(file.Name, size, clock, report);
+        if (size <= ClientLimits.WholeFileBytesMax)
+        {
+            var content = await File.ReadAllBytesAsync(localPath, ct);
+            await link.PutAsync(target, content, SHA256.HashData(content), modified, ct);
+            meter.Add(content.Length, content.Length);
+            meter.Finish();
+            return new SendResult(content.Length, content.Length, false);
+        }
+
+        var key = string.Join('\n', server, Path.GetFullPath(localPath), target, size.ToString(CultureInfo.InvariantCulture), modified.Ticks.ToString(CultureInfo.InvariantCulture));
+        var upload = notes.Find(key) is { } id ? await link.FindUploadAsync(id, ct) : null;
+        var resumed = upload is { Offset: > 0 };
+        if (upload is null)
+        {
+            upload = await link.BeginAsync(target, size, modified, ct);
+            notes.Remember(key, upload.Id);
+        }
+
+        var hash = await SendBytesAsync(localPath, target, size, upload, meter, ct);
+        RefuseIfChanged(localPath, size, modified);
+        await link.CompleteAsync(upload.Id, ct);
+        notes.Forget(key);
+        var theirs = await link.HashAsync(target, ct);
+        if (!theirs.AsSpan().SequenceEqual(hash))
+        {
+            throw new FluxException(FluxError.Corrupt, "The server's copy differs from the file; send it again.");
+        }
+
+        meter.Finish();
+        return new SendResult(size, meter.Moved, resumed);
+    }
+
+    private static void RefuseIfChanged(string localPath, long size, DateTime modified)
+    {
+        var now = new FileInfo(localPath);
+        if (now.Length != size || now.LastWriteTimeUtc != modified)
+        {
+            throw FluxException.Conflict("The file changed while it was being sent; nothing was published.");
+        }
+    }
+
+    private async Task<byte[]> SendBytesAsync(string localPath, FilePath target, long size, RemoteUpload upload, TransferMeter meter, CancellationToken ct)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        await using var file = new FileStream(localPath, FileMode.Open, FileAccess.Read, FileShare.Read, 0, FileOptions.SequentialScan | FileOptions.Asynchronous);
+        var chunker = await ChunkerAsync(file, size, ct);
+        await SkipAsync(file, upload.Offset, hash, ct);
+        meter.Skip(upload.Offset);
+        var offset = upload.Offset;
+        var sending = Task.CompletedTask;
+        while (offset < size)
+        {
+            var window = await ReadWindowAsync(file, chunker, hash, ct);
+            if (window.Length == 0)
+            {
+                throw FluxException.Conflict("The file became shorter while it was being sent; nothing was published.");
+            }
+
+            // One window is on its way while the next is read and hashed.
+            await sending;
+            sending = SendWindowAsync(upload.Id, offset, window, target, meter, ct);
+            offset += window.Length;
+        }
+
+        await sending;
+        return hash.GetHashAndReset();
+    }
+
+    private static async Task<Chunker> ChunkerAsync(FileStream file, long size, CancellationToken ct)
+    {
+        var head = new byte[ContentSniffer.HeadBytes];
+        var count = await file.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, ct);
+        file.Position = 0;
+        return Chunker.For(ContentSniffer.Choose(head.AsSpan(0, count), size));
+    }
+
+    /// <summary>What the server has is read for the hash only: the end compares the whole.</summary>
+    private static async Task SkipAsync(FileStream file, long count, IncrementalHash hash, CancellationToken ct)
+    {
+        var buffer = new byte[1 << 20];
+        for (var left = count; left > 0;)
+        {
+            var got = await file.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, left)), ct);
+            if (got == 0)
+            {
+                throw FluxException.Conflict("The server has more of this file than there is; remove the upload and send it again.");
+            }
+
+            hash.AppendData(buffer, 0, got);
+            left -= got;
+        }
+    }
+
+    private static async Task<Window> ReadWindowAsync(FileStream file, Chunker chunker, IncrementalHash hash, CancellationToken ct)
+    {
+        var start = file.Position;
+        var buffer = new byte[ClientLimits.WindowBytes];
+        var got = await file.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, ct);
+        var isLast = file.Position == file.Length;
+        var window = new Window([], [], 0);
+        var at = 0;
+
+        // A cut needs the longest possible chunk ahead of it, or the end of the file.
+        while (at < got && (isLast || got - at >= chunker.Sizes.Max))
+        {
+            var length = chunker.Cut(buffer.AsSpan(at, got - at));
+            window.Recipe.Add(new ChunkRef(ChunkHash.Of(buffer.AsSpan(at, length)), length));
+            window.Bytes.Add(buffer.AsMemory(at, length));
+            at += length;
+        }
+
+        hash.AppendData(buffer, 0, at);
+        file.Position = start + at;
+        return window with { Length = at };
+    }
+
+    private async Task SendWindowAsync(string id, long offset, Window window, FilePath target, TransferMeter meter, CancellationToken ct)
+    {
+        var have = await link.HaveAsync(id, [.. window.Recipe.Select(c => c.Hash)], target, ct);
+        var wanted = Enumerable.Range(0, window.Recipe.Count).Where(i => !have[i]).ToList();
+        await PutAsync(id, window, wanted, meter, ct);
+        var answer = await link.AppendAsync(id, offset, window.Recipe, ct);
+        if (answer.Missing.Count > 0)
+        {
+            // A lease can't end while the session lives; but a server may be restored from a copy: send those once more.
+            await PutAsync(id, window, [.. answer.Missing], meter, ct);
+            answer = await link.AppendAsync(id, offset, window.Recipe, ct);
+        }
+
+        if (answer.Missing.Count > 0 || answer.DurableOffset != offset + window.Length)
+        {
+            throw FluxException.Conflict("The server did not take the file's next part; run the same command again.");
+        }
+
+        meter.Add(window.Length - wanted.Sum(i => (long)window.Recipe[i].Length), 0);
+    }
+
+    private Task PutAsync(string id, Window window, List<int> wanted, TransferMeter meter, CancellationToken ct) => Parallel.ForEachAsync(
+        Bundles(window, wanted, _bundleBytes),
+        new ParallelOptions { MaxDegreeOfParallelism = ClientLimits.Parallel, CancellationToken = ct },
+        async (bundle, stop) =>
+        {
+            await PutBundleAsync(id, bundle, stop);
+            var bytes = bundle.Sum(c => (long)c.Bytes.Length);
+            meter.Add(bytes, bytes);
+        });
+
+    private static IEnumerable<List<ChunkBytes>> Bundles(Window window, List<int> wanted, int bytesMax)
+    {
+        var bundle = new List<ChunkBytes>();
+        var bytes = 0;
+        foreach (var i in wanted.DistinctBy(i => window.Recipe[i].Hash))
+        {
+            if (bundle.Count > 0 && bytes + window.Recipe[i].Length > bytesMax)
+            {
+                yield return bundle;
+                (bundle, bytes) = ([], 0);
+            }
+
+            bundle.Add(new ChunkBytes(window.Recipe[i].Hash, window.Bytes[i]));
+            bytes += window.Recipe[i].Length;
+        }
+
+        if (bundle.Count > 0)
+        {
+            yield return bundle;
+        }
+    }
+
+    /// <summary>A proxy that caps bodies answers 413: the bundle is split, and later ones stay small.</summary>
+    private async Task PutBundleAsync(string id, List<ChunkBytes> bundle, CancellationToken ct)
+    {
+        try
+        {
+            await link.PutChunksAsync(id, bundle, ct);
+        }
+        catch (FluxException error) when (error.Error == FluxError.TooLarge)
+        {
+            if (bundle.Count == 1)
+            {
+                throw new FluxException(FluxError.TooLarge, "A proxy before the server refuses even one chunk of the file; raise its limit for request bodies to 8 MB or more.", error);
+            }
+
+            _bundleBytes = Math.Max(ClientLimits.BundleBytesMin, _bundleBytes / 2);
+            var half = bundle.Count / 2;
+            await PutBundleAsync(id, bundle[..half], ct);
+            await PutBundleAsync(id, bundle[half..], ct);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+using Fluxd.Core.Chunking;
+using Fluxd.Core.Files;
+using Fluxd.Core.Uploads;
+
+namespace Fluxd.Transports.Client;
+
+/// <summary>A file or folder of the server.</summary>
+public sealed record RemoteEntry(FilePath Path, NodeKind Kind, long Size, string? Tag, DateTimeOffset ModifiedAt);
+
+/// <param name="Offset">Durable.</param>
+public sealed record RemoteUpload(string Id, long Offset, bool IsComplete);
+
+public readonly record struct ChunkBytes(ChunkHash Hash, ReadOnlyMemory<byte> Bytes);
+
+/// <summary>
+/// The way to a server, whatever the protocol. Thread-safe; calls may overlap. Each call is one operation that may be
+/// repeated after a failure: repeating it does no harm. Failures are <see cref="Core.FluxException"/>s; those with
+/// IsTransient, and I/O errors, are worth another try.
+/// </summary>
+public interface ILink : IAsyncDisposable
+{
+    string Name { get; }
+
+    /// <summary>Null when there is nothing of that name.</summary>
+    Task<RemoteEntry?> FindAsync(FilePath path, CancellationToken ct);
+
+    IAsyncEnumerable<RemoteEntry> ListAsync(FilePath folder, CancellationToken ct);
+
+    /// <summary>With parents; an existing folder is fine.</summary>
+    Task MakeFolderAsync(FilePath path, CancellationToken ct);
+
+    Task RemoveAsync(FilePath path, bool recursive, CancellationToken ct);
+
+    Task MoveAsync(FilePath from, FilePath to, bool replace, CancellationToken ct);
+
+    /// <summary>Fills the buffer from <paramref name="offset"/>. Conflict when the content is no longer the tagged one.</summary>
+    Task ReadAsync(FilePath path, string tag, long offset, Memory<byte> buffer, CancellationToken ct);
+
+    /// <summary>SHA-256 of the whole content.</summary>
+    Task<byte[]> HashAsync(FilePath path, CancellationToken ct);
+
+    /// <summary>A small file in one go; the server checks the hash.</summary>
+    Task PutAsync(FilePath path, ReadOnlyMemory<byte> content, byte[] sha256, DateTimeOffset modified, CancellationToken ct);
+
+    Task<RemoteUpload> BeginAsync(FilePath path, long size, DateTimeOffset modified, CancellationToken ct);
+
+    /// <summary>Null when the session is unknown, cancelled or expired.</summary>
+    Task<RemoteUpload?> FindUploadAsync(string id, CancellationToken ct);
+
+    Task<IReadOnlyList<bool>> HaveAsync(string id, IReadOnlyList<ChunkHash> chunks, FilePath? basePath, CancellationToken ct);
+
+    Task PutChunksAsync(string id, IReadOnlyList<ChunkBytes> chunks, CancellationToken ct);
+
+    Task<RecipeAppend> AppendAsync(string id, long offset, IReadOnlyList<ChunkRef> recipe, CancellationToken ct);
+
+    Task CompleteAsync(string id, CancellationToken ct);
+}

@@ -1,0 +1,134 @@
+using System.CommandLine;
+using System.Net.Http.Headers;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Fluxd.Core;
+using Fluxd.Core.Files;
+using Fluxd.Transports.Client;
+
+namespace Fluxctl.Client;
+
+internal sealed record ClientLine(string Event, string? Path = null, long? Bytes = null, long? Moved = null, double? Rate = null, double? SecondsLeft = null, string? Kind = null, DateTimeOffset? ModifiedAt = null, bool? Resumed = null, string? Detail = null);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(ClientLine))]
+internal sealed partial class ClientJson : JsonSerializerContext;
+
+/// <summary>One run of a client command: the link to the profile's server, and how to speak to the user.</summary>
+internal sealed class ClientRun : IAsyncDisposable
+{
+    public static readonly Option<string> ProfileOption = new("--profile") { Description = "Which signed-in server", DefaultValueFactory = _ => "default", HelpName = "NAME" };
+
+    private readonly bool _json;
+    private readonly bool _live = !Console.IsErrorRedirected;
+
+    public ClientRun(Context context)
+    {
+        _json = context.Json;
+        var profile = Profiles.Find(context.Get(ProfileOption) ?? "default");
+        Server = profile.Url + "\n" + profile.User;
+        Link = new RetryingLink(new HttpLink(Target(profile)), TimeProvider.System, words => Note(words));
+    }
+
+    /// <summary>Names server and account for resumes.</summary>
+    public string Server { get; }
+
+    public ILink Link { get; }
+
+    public FileSender Sender => new(Link, new ResumeNotes(Path.Combine(Profiles.Folder, "resume")), TimeProvider.System);
+
+    public FileReceiver Receiver => new(Link, TimeProvider.System);
+
+    private static LinkTarget Target(Profile profile) => new()
+    {
+        Url = new Uri(profile.Url),
+        Authorization = new AuthenticationHeaderValue("Bearer", profile.Token),
+        Pin = profile.Pin,
+    };
+
+    /// <summary>Makes a client command: failures of the server become one sentence and an exit code.</summary>
+    public static Command Make(Verb verb, Func<ClientRun, Context, CancellationToken, Task> work)
+    {
+        verb.With(ProfileOption);
+        return verb.Does(async (context, ct) =>
+        {
+            try
+            {
+                await using var run = new ClientRun(context);
+                await work(run, context, ct);
+                return ExitCodes.Good;
+            }
+            catch (FluxException error)
+            {
+                throw new CommandFailure(error.Error == FluxError.Unauthenticated ? ExitCodes.Unreachable : ExitCodes.Failed, error.Message);
+            }
+            catch (HttpRequestException error)
+            {
+                throw new CommandFailure(ExitCodes.Unreachable, Unreachable(error));
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                throw CommandFailure.Failed(error.Message);
+            }
+        });
+    }
+
+    public static string Unreachable(HttpRequestException error) => error.HttpRequestError == HttpRequestError.SecureConnectionError
+        ? "The server's certificate is not the one this profile trusts; if it was changed on purpose, run fluxctl login again. " + (error.InnerException?.Message ?? "")
+        : "The server can't be reached: " + error.Message;
+
+    public static FilePath Remote(string text) => FilePath.Parse(text);
+
+    public void Say(ClientLine line, string words)
+    {
+        if (_live && !_json)
+        {
+            Console.Error.Write("\r\u001b[K");
+        }
+
+        Console.Out.WriteLine(_json ? JsonSerializer.Serialize(line, ClientJson.Default.ClientLine) : words);
+    }
+
+    public void Note(string words)
+    {
+        if (_json)
+        {
+            Console.Out.WriteLine(JsonSerializer.Serialize(new ClientLine("note", Detail: words), ClientJson.Default.ClientLine));
+        }
+        else
+        {
+            Console.Error.WriteLine((_live ? "\r\u001b[K" : "") + words);
+        }
+    }
+
+    public void Progress(ProgressReport report)
+    {
+        if (_json)
+        {
+            var line = new ClientLine("progress", report.Name, report.Done, report.Moved, report.BytesPerSecond, report.Left?.TotalSeconds);
+            Console.Out.WriteLine(JsonSerializer.Serialize(line, ClientJson.Default.ClientLine));
+        }
+        else if (_live)
+        {
+            var share = report.Total == 0 ? 100 : 100 * report.Done / report.Total;
+            var left = report.Left is { TotalHours: < 100 } time ? $", {time:hh\\:mm\\:ss} left" : "";
+            Console.Error.Write($"\r\u001b[K{report.Name}  {share} %  {Size(report.Done)} of {Size(report.Total)}, {Size((long)report.BytesPerSecond)}/s{left}");
+        }
+    }
+
+    public static string Size(long bytes)
+    {
+        string[] units = ["B", "KiB", "MiB", "GiB", "TiB"];
+        var value = (double)bytes;
+        var unit = 0;
+        while (value >= 1024 && unit < units.Length - 1)
+        {
+            value /= 1024;
+            unit++;
+        }
+
+        return string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{(unit == 0 ? value.ToString("0", System.Globalization.CultureInfo.InvariantCulture) : value.ToString("0.0", System.Globalization.CultureInfo.InvariantCulture))} {units[unit]}");
+    }
+
+    public ValueTask DisposeAsync() => Link.DisposeAsync();
+}
