@@ -36,6 +36,9 @@ public sealed class HttpLink : ILink
 {
     private readonly HttpClient _http;
 
+    /// <summary>Bodies up to here have passed every proxy on the way.</summary>
+    private int _bodyBytesPassed = ClientLimits.BundleBytesMin;
+
     public HttpLink(LinkTarget target)
     {
         var handler = new SocketsHttpHandler
@@ -191,9 +194,27 @@ public sealed class HttpLink : ILink
             at += ChunkHash.Size + 4 + chunk.Bytes.Length;
         }
 
-        var content = new ByteArrayContent(bundle);
-        content.Headers.ContentType = new MediaTypeHeaderValue(Fluxd.Transports.Http.Uploads.DeltaRoutes.BundleType);
-        (await SendAsync(HttpMethod.Post, $"/v1/uploads/{id}/chunks", content, ct)).Dispose();
+        var request = new HttpRequestMessage(HttpMethod.Post, $"/v1/uploads/{id}/chunks") { Content = new ByteArrayContent(bundle) };
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue(Fluxd.Transports.Http.Uploads.DeltaRoutes.BundleType);
+
+        // A proxy that caps bodies cuts the connection in the middle of one: asking first gets its 413 in words instead.
+        request.Headers.ExpectContinue = bundle.Length > Volatile.Read(ref _bodyBytesPassed);
+        (await SendAsync(request, ct)).Dispose();
+        InterlockedMax(ref _bodyBytesPassed, bundle.Length);
+    }
+
+    private static void InterlockedMax(ref int target, int value)
+    {
+        for (var seen = Volatile.Read(ref target); value > seen;)
+        {
+            var was = Interlocked.CompareExchange(ref target, value, seen);
+            if (was == seen)
+            {
+                return;
+            }
+
+            seen = was;
+        }
     }
 
     public async Task<RecipeAppend> AppendAsync(string id, long offset, IReadOnlyList<ChunkRef> recipe, CancellationToken ct)

@@ -48,10 +48,11 @@ public sealed class RetryingLink(ILink inner, TimeProvider clock, Action<string>
                 {
                     return await inner.AppendAsync(id, offset, recipe, ct);
                 }
-                catch (FluxException error) when (error.Error == FluxError.Conflict && await inner.FindUploadAsync(id, ct) is { } now && now.Offset == after)
+                catch (FluxException error) when (error.Error == FluxError.Conflict)
                 {
-                    // The answer to an earlier try was lost; its work was not.
-                    return new RecipeAppend(after, []);
+                    // The answer to an earlier try may have been lost while its work was not.
+                    var now = await inner.FindUploadAsync(id, ct);
+                    return now?.Offset == after ? new RecipeAppend(after, []) : throw new FluxException(error.Error, error.Message, error);
                 }
             },
             ct);
@@ -61,7 +62,7 @@ public sealed class RetryingLink(ILink inner, TimeProvider clock, Action<string>
 
     public ValueTask DisposeAsync() => inner.DisposeAsync();
 
-    private Task RunAsync(Func<Task> work, CancellationToken ct) => RunAsync(
+    private Task<bool> RunAsync(Func<Task> work, CancellationToken ct) => RunAsync(
         async () =>
         {
             await work();

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Transports.Http.Wire;
@@ -88,7 +89,7 @@ internal static class AuthRoutes
 
     private static Task WhoAsync(Exchange x, CancellationToken ct) => x.JsonAsync(
         200,
-        new WhoAnswer(x.Who.UserName, ScopeText.Write(x.Who.Scopes), x.Who.PathPrefix.ToString(), x.Who.IsAdmin, x.Who.Credential.ToString().ToLowerInvariant()),
+        new WhoAnswer(x.Who.UserName, ScopeText.Write(x.Who.Scopes), x.Who.PathPrefix.ToString(), x.Who.IsAdmin, JsonNamingPolicy.KebabCaseLower.ConvertName(x.Who.Credential.ToString()), x.Who.MustChangePassword),
         WireJson.Default.WhoAnswer,
         ct);
 }

@@ -275,7 +275,7 @@ public sealed record SseStats(int Subscriptions, int Devices);
 
 public sealed record StatsAnswer(long Cursor, long OplogSize, SseStats Sse);
 
-public sealed record WhoAnswer(string User, string Scopes, string Path, bool IsAdmin, string Credential);
+public sealed record WhoAnswer(string User, string Scopes, string Path, bool Admin, string Credential, bool MustChangePassword);
 
 /// <summary>What the server saw of a probe: the doctor compares it with what was sent.</summary>
 public sealed record ProbeAnswer(string Method, long BodyBytes, string Address, bool Forwarded, bool Trusted, bool Secure, string Host, string Protocol, int HeaderBytes, bool Local);

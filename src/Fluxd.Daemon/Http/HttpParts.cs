@@ -1,0 +1,43 @@
+using Fluxd.Core.Tls;
+using Fluxd.Daemon.Config;
+using Fluxd.Daemon.Hosting;
+using Fluxd.Transports.Http;
+using Fluxd.Transports.Http.Proxies;
+using Fluxd.Transports.Http.Tls;
+using Fluxd.Transports.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Logging;
+
+namespace Fluxd.Daemon.Http;
+
+/// <summary>
+/// The HTTP API with its listener: give it the core's seams, get a frontend. Owns the API; the certificate provider is
+/// shared with QUIC and owned by the composition.
+/// </summary>
+internal static class HttpParts
+{
+    /// <summary>The configured PEM files, else the self-made certificate in the state folder.</summary>
+    public static ICertificateProvider OpenCertificates(TlsConfig config, string stateFolder, ILoggerFactory loggers) => config.Cert.Length > 0
+        ? CertificateFiles.Open(config.Cert, config.Key.Length > 0 ? config.Key : config.Cert, TimeProvider.System, loggers)
+        : SelfMadeCertificate.OpenOrMake(stateFolder, TimeProvider.System);
+
+    public static HttpFrontend Make(HttpApi api, HouseEndpoints house, HttpConfig config, InheritedSockets inherited, ILoggerFactory loggers, ICertificateProvider certificates, LinkTuning tuning) => new(new HttpFrontendOptions
+    {
+        Config = config,
+        Inherited = inherited,
+        Loggers = loggers,
+        Configure = HttpKestrel.Configure,
+        UseTls = listen =>
+        {
+            listen.UseLinkTuning(tuning);
+            listen.UseFluxdTls(certificates);
+        },
+        Map = app =>
+        {
+            app.UseFluxdHttp(api);
+            app.UseRouting();
+            house.Map(app);
+            app.UseEndpoints(_ => { });
+        },
+    });
+}
