@@ -38,7 +38,7 @@ public sealed class FixedAuthenticator : IAuthenticator
 }
 
 /// <summary>Lets everything pass until a test says how much is left.</summary>
-public sealed class OpenCoordinator : ICoordinator
+public sealed class CountedCoordinator : ICoordinator
 {
     public int Left { get; set; } = int.MaxValue;
 

@@ -25,7 +25,7 @@ public sealed class HttpServer : IAsyncDisposable
 
     public FixedAuthenticator Authenticator { get; } = new();
 
-    public OpenCoordinator Coordinator { get; } = new();
+    public CountedCoordinator Coordinator { get; } = new();
 
     public MemorySessions Sessions { get; } = new();
 
