@@ -17,6 +17,7 @@ internal static class SmallBody
         var result = await reader.ReadAtLeastAsync(length, ct);
         if (result.Buffer.Length < length)
         {
+            reader.AdvanceTo(result.Buffer.End);
             throw FluxException.Invalid("The body ended before its Content-Length.");
         }
 

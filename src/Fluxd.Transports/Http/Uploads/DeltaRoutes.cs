@@ -71,11 +71,14 @@ internal static class DeltaRoutes
         var result = await reader.ReadAtLeastAsync(Head, ct);
         if (result.Buffer.IsEmpty)
         {
+            // A read that is not ended makes Kestrel close the connection after the answer.
+            reader.AdvanceTo(result.Buffer.End);
             return null;
         }
 
         if (result.Buffer.Length < Head)
         {
+            reader.AdvanceTo(result.Buffer.End);
             throw FluxException.Invalid("The bundle ends within a chunk's head.");
         }
 
