@@ -35,19 +35,26 @@ internal static class UploadBytes
         for (long total = 0; ;)
         {
             var result = await ReadAsync(reader, ct);
-            foreach (var segment in result.Buffer)
+            try
             {
-                total += segment.Length;
-                if (total > maximum)
+                foreach (var segment in result.Buffer)
                 {
-                    throw new FluxException(FluxError.TooLarge, $"One part may have {maximum} bytes here; what arrived before is kept.");
-                }
+                    total += segment.Length;
+                    if (total > maximum)
+                    {
+                        throw new FluxException(FluxError.TooLarge, $"One part may have {maximum} bytes here; what arrived before is kept.");
+                    }
 
-                await writer.WriteAsync(segment, ct);
-                x.Transfer!.Accepted(segment.Length);
+                    await writer.WriteAsync(segment, ct);
+                    x.Transfer!.Accepted(segment.Length);
+                }
+            }
+            finally
+            {
+                // A read that is not ended makes Kestrel close the connection behind the answer.
+                reader.AdvanceTo(result.Buffer.End);
             }
 
-            reader.AdvanceTo(result.Buffer.End);
             if (result.IsCompleted)
             {
                 return;
