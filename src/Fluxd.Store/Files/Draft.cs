@@ -24,9 +24,9 @@ internal sealed class Draft(IContents contents, Spool spool, ContentRef? below) 
     /// <summary>Bytes from the file's start that are in the sink, with nothing written over them: what can be kept as a resumable upload.</summary>
     public long Streamed => _sink is not null && (_scratch is null || !_scratch.Map.Overlaps(0, _sink.Length)) && _belowEnd == _sink.Length ? _sink.Length : 0;
 
-    public static async Task<Draft> ResumeAsync(IContents contents, Spool spool, long content, CancellationToken ct)
+    public static async Task<Draft> ResumeAsync(IContents contents, Spool spool, long content, long durable, CancellationToken ct)
     {
-        var sink = await contents.ResumeAsync(content, ct);
+        var sink = await contents.ReopenAsync(content, durable, ct);
         return new Draft(contents, spool, null) { _sink = sink, _belowEnd = sink.Length, Length = sink.Length };
     }
 

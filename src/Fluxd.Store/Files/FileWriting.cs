@@ -26,7 +26,7 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
         await HoldAsync(file, kept.Id, ct);
         var row = await trees.Catalog.ReadAsync(db => UploadTable.Get(db, kept.Id), ct);
         file.Kept = row;
-        file.Draft = row?.Content is { } content ? await Draft.ResumeAsync(contents, spool, content, ct) : new Draft(contents, spool, null);
+        file.Draft = row?.Content is { } content ? await Draft.ResumeAsync(contents, spool, content, row.Durable, ct) : new Draft(contents, spool, null);
         file.IsFenced = false;
     }
 

@@ -1,3 +1,4 @@
+using Fluxd.Core;
 using Fluxd.Store.Catalog;
 
 namespace Fluxd.Store.Files;
@@ -43,4 +44,33 @@ internal interface IContentSink : IAsyncDisposable
     /// if it throws nothing of that transaction stays and the sink can be used on.
     /// </summary>
     Task<T> SealAsync<T>(Func<CatalogTransaction, ContentRef, T> publish, CancellationToken ct);
+}
+
+internal static class ContentsExtensions
+{
+    /// <summary>
+    /// Goes on with a session's content. A content that was ended on the way (to be put together anew) and whose
+    /// successor never became durable is copied, chunks shared: its bytes were promised.
+    /// </summary>
+    public static async ValueTask<IContentSink> ReopenAsync(this IContents contents, long content, long durable, CancellationToken ct)
+    {
+        try
+        {
+            return await contents.ResumeAsync(content, ct);
+        }
+        catch (FluxException e) when (e.Error == FluxError.NotFound)
+        {
+            var sink = contents.Begin();
+            try
+            {
+                await sink.AppendAsync(content, 0, durable, ct);
+                return sink;
+            }
+            catch
+            {
+                await sink.DisposeAsync();
+                throw;
+            }
+        }
+    }
 }

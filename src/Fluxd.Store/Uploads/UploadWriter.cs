@@ -47,7 +47,7 @@ internal sealed class UploadWriter : IUploadWriter
         hold.WhenFenced(writer.LetGoAsync);
         if (row.Content is { } content)
         {
-            writer._stream = await contents.ResumeAsync(content, ct);
+            writer._stream = await contents.ReopenAsync(content, row.Durable, ct);
         }
 
         if (row.Hashing is { } algorithm)
