@@ -1,14 +1,18 @@
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
+using Fluxd.Store;
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Content;
 using Fluxd.Store.Disk;
 using Fluxd.Store.Feed;
 using Fluxd.Store.Files;
+using Fluxd.Store.Packs;
+using Fluxd.Store.Packs.Codecs;
 using Fluxd.Store.Uploads;
 
 namespace Fluxd.Testing.Store;
 
-/// <summary>The trees over a real catalogue in a temporary folder, with accounts that a test sets as it likes.</summary>
+/// <summary>The trees over a real store in a temporary folder, with accounts that a test sets as it likes.</summary>
 internal sealed class TestTrees : IAsyncDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("fluxd-trees-");
@@ -18,11 +22,13 @@ internal sealed class TestTrees : IAsyncDisposable
     public TestTrees(TimeProvider? clock = null)
     {
         Clock = clock ?? TimeProvider.System;
-        Catalog = SqliteCatalog.Open(new CatalogOptions(Path.Combine(_folder.FullName, "catalog.db"), Clock) { Create = true });
         var disk = new LocalDisk(_folder.FullName);
+        PackStore.CreateFolders(disk);
+        var packs = new PackStore(disk, StoreManifest.CreateNew().Identity);
+        Catalog = SqliteCatalog.Open(new CatalogOptions(Path.Combine(_folder.FullName, "catalog.db"), Clock) { Create = true, Packs = packs });
         Spool = new Spool(disk);
         Spool.Clear();
-        Contents = new MemoryContents(Catalog);
+        Contents = new ContentStore(Catalog, packs, CompressionMode.Auto);
         var signal = new ChangeSignal(0);
         Trees = new Trees(Catalog, new AccountView(id => _users.GetValueOrDefault(id), GrantsOf), new ChangeLog(signal), Clock);
         Feed = new ChangeFeed(Trees, signal);
@@ -40,7 +46,7 @@ internal sealed class TestTrees : IAsyncDisposable
 
     public SqliteCatalog Catalog { get; }
 
-    public MemoryContents Contents { get; }
+    public ContentStore Contents { get; }
 
     public Spool Spool { get; }
 
