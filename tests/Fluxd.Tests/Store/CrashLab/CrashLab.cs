@@ -1,0 +1,173 @@
+using Fluxd.Core;
+using Fluxd.Store.Files;
+using Fluxd.Testing.Disk;
+using Fluxd.Tests.Store.Content;
+using Xunit;
+
+namespace Fluxd.Tests.Store.CrashLab;
+
+/// <summary>What callers were told: the only thing that a crash may not touch.</summary>
+internal sealed class Ledger
+{
+    /// <summary>Acknowledged: name to bytes; null: acknowledged as removed.</summary>
+    internal Dictionary<string, byte[]?> Acknowledged { get; } = [];
+
+    /// <summary>Asked and not answered: may have happened or not, but never by half.</summary>
+    internal Dictionary<string, byte[]?> Asked { get; } = [];
+
+    /// <summary>Unfinished content to the bytes that were told durable.</summary>
+    internal Dictionary<long, byte[]> Durable { get; } = [];
+
+    /// <summary>Runs one operation between asking and answer.</summary>
+    internal async Task Do(string name, byte[]? bytes, Func<Task> operation)
+    {
+        Asked[name] = bytes;
+        await operation();
+        Asked.Remove(name);
+        Acknowledged[name] = bytes;
+    }
+}
+
+/// <summary>One client's life with a store: what it does is the same each time, so that any of its disk operations can be the last.</summary>
+internal delegate Task Workload(TestStore store, Ledger ledger);
+
+/// <summary>
+/// Runs a workload until a given disk operation, cuts the power there, and looks at several disks that might be found
+/// afterwards: unsynced writes lost or reordered, the last sector torn, any beginning of the catalogue's own log left.
+/// </summary>
+internal static class CrashLab
+{
+    internal static async Task<int> CountOperations(Workload workload)
+    {
+        var disk = new FaultyDisk(new ModelDisk());
+        await using var store = TestStore.Create(disk);
+        var before = disk.Changes;
+        await workload(store, new Ledger());
+        return disk.Changes - before;
+    }
+
+    /// <param name="at">The operation that fails, from 1.</param>
+    /// <param name="outcomes">How many disks to look at afterwards.</param>
+    internal static async Task CutPower(Workload workload, int at, int outcomes, int seed)
+    {
+        var model = new ModelDisk();
+        var disk = new FaultyDisk(model);
+        await using var store = TestStore.Create(disk);
+        var ledger = new Ledger();
+        disk.FailAt(disk.Changes + at, Fault.Dead);
+        await RunUntilItEnds(workload, store, ledger);
+        for (var outcome = 0; outcome < outcomes; outcome++)
+        {
+            var random = new Random(HashCode.Combine(seed, at, outcome));
+            var walKept = outcome switch { 0 => 0, 1 => 1, _ => random.NextDouble() };
+            await using var again = await store.RestartAfterCut(model.AfterPowerCut(random), walKept);
+            await Check(again, ledger, $"operation {at}, outcome {outcome}, seed {seed}");
+        }
+    }
+
+    private static async Task RunUntilItEnds(Workload workload, TestStore store, Ledger ledger)
+    {
+        try
+        {
+            await workload(store, ledger);
+        }
+        catch (Exception e) when (e is FluxException or PowerCutException or ObjectDisposedException)
+        {
+            // The machine is dead; what was told before counts.
+        }
+    }
+
+    private static async Task Check(TestStore store, Ledger ledger, string where)
+    {
+        Assert.True(store.Catalog.Fault is null, $"{where}: {store.Catalog.Fault}");
+        foreach (var (name, bytes) in ledger.Acknowledged)
+        {
+            var found = await Find(store, name);
+            var isAsked = ledger.Asked.TryGetValue(name, out var asked);
+            Assert.True(Same(found, bytes) || (isAsked && Same(found, asked)), $"{where}: {name} is not what was acknowledged");
+        }
+
+        foreach (var (name, bytes) in ledger.Asked.Where(entry => !ledger.Acknowledged.ContainsKey(entry.Key)))
+        {
+            var found = await Find(store, name);
+            Assert.True(found is null || Same(found, bytes), $"{where}: {name} is half there");
+        }
+
+        foreach (var (content, bytes) in ledger.Durable)
+        {
+            await CheckDurable(store, content, bytes, where);
+        }
+
+        // And it takes new data.
+        await Steps.Put(store, new Ledger(), "after", Steps.Noise(99, 50_000));
+        Assert.True(Same(await Find(store, "after"), Steps.Noise(99, 50_000)), where);
+    }
+
+    private static async Task CheckDurable(TestStore store, long content, byte[] bytes, string where)
+    {
+        await using var sink = await store.Contents.ResumeAsync(content, CancellationToken.None);
+        Assert.True(sink.Length >= bytes.Length, $"{where}: {bytes.Length} bytes of an upload were told durable and {sink.Length} are there");
+        var found = new byte[bytes.Length];
+        var got = await sink.ReadAsync(0, found, CancellationToken.None);
+        Assert.True(got == bytes.Length && Same(found, bytes), $"{where}: an upload's durable bytes are damaged");
+    }
+
+    private static async Task<byte[]?> Find(TestStore store, string name)
+    {
+        var content = await store.Catalog.ReadAsync(
+            r =>
+            {
+                using var row = r.Sql("SELECT id, size FROM content WHERE id = (SELECT value FROM meta WHERE key = ?1)").Bind("file:" + name);
+                return row.Step() ? new ContentRef(row.Long(0), row.Long(1), []) : null;
+            },
+            CancellationToken.None);
+        return content is null ? null : await store.ReadAll(content.Id, content.Size);
+    }
+
+    private static bool Same(byte[]? a, byte[]? b) => a is null ? b is null : b is not null && a.AsSpan().SequenceEqual(b);
+}
+
+/// <summary>What workloads are made of. Names live in <c>meta</c>: the lab is about bytes and commits, not about trees.</summary>
+internal static class Steps
+{
+    internal static byte[] Noise(int seed, int length)
+    {
+        var bytes = new byte[length];
+        new Random(seed).NextBytes(bytes);
+        return bytes;
+    }
+
+    internal static Task Put(TestStore store, Ledger ledger, string name, byte[] bytes) => ledger.Do(name, bytes, async () =>
+    {
+        await using var sink = store.Contents.Begin();
+        await sink.WriteAsync(bytes, CancellationToken.None);
+        await sink.SealAsync(
+            (db, content) =>
+            {
+                using var put = db.Sql("INSERT INTO meta(key, value) VALUES (?1, ?2) ON CONFLICT(key) DO UPDATE SET value = excluded.value")
+                    .Bind("file:" + name).Bind(content.Id);
+                return put.Run();
+            },
+            CancellationToken.None);
+    });
+
+    internal static Task Remove(TestStore store, Ledger ledger, string name) => ledger.Do(name, null, () => store.Catalog.WriteAsync(
+        db =>
+        {
+            using var remove = db.Sql("DELETE FROM meta WHERE key = ?1").Bind("file:" + name);
+            remove.Run();
+        },
+        CancellationToken.None));
+
+    /// <summary>An upload that stops in the middle of a chunk, twice.</summary>
+    internal static async Task Upload(TestStore store, Ledger ledger, byte[] bytes)
+    {
+        await using var sink = store.Contents.Begin();
+        foreach (var end in new[] { bytes.Length / 3, bytes.Length })
+        {
+            await sink.WriteAsync(bytes.AsMemory((int)sink.Length, end - (int)sink.Length), CancellationToken.None);
+            var content = await sink.FlushAsync((_, id, _) => id, CancellationToken.None);
+            ledger.Durable[content] = bytes[..end];
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using System.Globalization;
+using Fluxd.Tests.Store.Content;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Fluxd.Tests.Store.CrashLab;
+
+/// <summary>The power goes at every disk operation of a workload. FLUXD_CRASH_OUTCOMES sets how many disks each cut is looked at on.</summary>
+public sealed class PowerCutTests(ITestOutputHelper output)
+{
+    private const int TimeoutMs = 400_000;
+
+    private static int Outcomes =>
+        int.TryParse(Environment.GetEnvironmentVariable("FLUXD_CRASH_OUTCOMES"), NumberStyles.None, CultureInfo.InvariantCulture, out var set) ? set : 2;
+
+    private static async Task OneAfterTheOther(TestStore store, Ledger ledger)
+    {
+        await Steps.Put(store, ledger, "tiny", Steps.Noise(1, 100));
+        await Steps.Put(store, ledger, "small", Steps.Noise(2, 20_000));
+        await Steps.Put(store, ledger, "small", Steps.Noise(3, 21_000));
+        await Steps.Upload(store, ledger, Steps.Noise(4, 900_000));
+        await Steps.Put(store, ledger, "big", Steps.Noise(5, 5_000_000));
+        await Steps.Remove(store, ledger, "small");
+        await Steps.Put(store, ledger, "same", Steps.Noise(5, 5_000_000));
+        await Steps.Put(store, ledger, "big", Steps.Noise(6, 300_000));
+        await Steps.Put(store, ledger, "last", Steps.Noise(7, 3_000));
+    }
+
+    private static async Task ManyAtOnce(TestStore store, Ledger ledger)
+    {
+        // Each has a ledger of its own until all have ended: the lab's is not for many threads.
+        var own = Enumerable.Range(0, 6).Select(_ => new Ledger()).ToList();
+        try
+        {
+            await Task.WhenAll(own.Select((mine, i) => Task.Run(async () =>
+            {
+                await Steps.Put(store, mine, $"a{i}", Steps.Noise(10 + i, 40_000 * (i + 1)));
+                await Steps.Put(store, mine, $"b{i}", Steps.Noise(20 + i, 3_000));
+                await Steps.Remove(store, mine, $"a{i}");
+            })));
+        }
+        finally
+        {
+            foreach (var mine in own)
+            {
+                mine.Acknowledged.ToList().ForEach(entry => ledger.Acknowledged.Add(entry.Key, entry.Value));
+                mine.Asked.ToList().ForEach(entry => ledger.Asked.Add(entry.Key, entry.Value));
+            }
+        }
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public Task Nothing_acknowledged_is_lost_wherever_the_power_goes() => CutEverywhere(OneAfterTheOther);
+
+    [Fact(Timeout = TimeoutMs)]
+    public Task Nothing_acknowledged_is_lost_when_many_write_at_once() => CutEverywhere(ManyAtOnce);
+
+    private async Task CutEverywhere(Workload workload)
+    {
+        var seed = Random.Shared.Next();
+        var operations = await CrashLab.CountOperations(workload);
+        output.WriteLine($"seed {seed}: {operations} operations, {Outcomes} disks each");
+        Assert.True(operations > 10);
+        for (var at = 1; at <= operations; at++)
+        {
+            await CrashLab.CutPower(workload, at, Outcomes, seed);
+        }
+    }
+}
