@@ -13,6 +13,9 @@ namespace Fluxd.Transports.Quic;
 /// </summary>
 internal static class MsQuicProbe
 {
+    public const string Missing =
+        "QUIC and HTTP/3 are off: [quic] engine is \"msquic\" but libmsquic is not installed; install it, or set engine to \"auto\". Everything else runs.";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
     private static readonly SslApplicationProtocol Protocol = new("self-test");
 
@@ -23,9 +26,7 @@ internal static class MsQuicProbe
     {
         if (!IsAvailable || !(OperatingSystem.IsLinux() || OperatingSystem.IsMacOS()))
         {
-            throw new FluxException(
-                FluxError.Unavailable,
-                "QUIC and HTTP/3 are off: [quic] engine is \"msquic\" but libmsquic is not installed; install it, or set engine to \"auto\". Everything else runs.");
+            throw new FluxException(FluxError.Unavailable, Missing);
         }
 
         try

@@ -80,6 +80,22 @@ public sealed partial class QuicFrontend(QuicFrontendOptions options) : IFronten
     /// <summary>What the TCP side says in Alt-Svc so that browsers come over; empty while HTTP/3 is not served.</summary>
     public string AltSvc => options.Http is null || _bound.Count == 0 ? "" : $"h3=\":{_bound[0].Port}\"; ma=86400";
 
+    /// <summary>
+    /// Null when the engine can run here; else the one plain line to log instead of making this frontend, so that the
+    /// others run without it.
+    /// </summary>
+    /// <param name="engine">As in <see cref="QuicFrontendOptions.Engine"/>.</param>
+    public static string? WhyUnavailable(string engine)
+    {
+        if (engine == "msquic")
+        {
+            return MsQuicProbe.IsAvailable ? null : MsQuicProbe.Missing;
+        }
+
+        var state = QuicLibraries.Probe();
+        return state.IsAvailable ? null : state.Message;
+    }
+
     /// <exception cref="FluxException">Unavailable: the engine's libraries are missing, or an address can't be used.</exception>
     public async Task StartAsync(CancellationToken ct)
     {

@@ -1,4 +1,5 @@
 using Fluxd.Testing.Quic;
+using Fluxd.Transports.Quic;
 using Fluxd.Transports.Quic.Native;
 using Xunit;
 
@@ -24,5 +25,13 @@ public sealed class QuicLibrariesTests
         Assert.True(state.IsAvailable);
         Assert.Contains(state.Version, state.Message);
         Assert.True(Version.Parse(state.Version) >= new Version(1, 11), state.Version);
+    }
+
+    [Fact]
+    public void The_frontend_says_in_one_line_why_it_cannot_run_or_nothing()
+    {
+        Assert.Equal(QuicLibraries.Probe().IsAvailable, QuicFrontend.WhyUnavailable("auto") is null);
+        var msquic = QuicFrontend.WhyUnavailable("msquic");
+        Assert.True(msquic is null || (msquic.Contains("libmsquic") && !msquic.Contains('\n')));
     }
 }
