@@ -179,7 +179,9 @@ internal sealed class GroupWriter : IDisposable
         }
         catch (LogFailedException e) when (e.IsDiskFull)
         {
-            if (!CloseSuspects() || makeRoom?.Invoke() != true)
+            // Room first: closing the packs that failed takes a little of it.
+            var hasRoom = makeRoom?.Invoke() == true;
+            if (!CloseSuspects() || !hasRoom)
             {
                 throw;
             }

@@ -10,7 +10,7 @@ namespace Fluxd.Tests.Store.Catalog;
 public sealed class ChangesetTests : IDisposable
 {
     private const string Node =
-        "INSERT INTO node(id, parent, name, kind, root, owner, revision, mode, mtime, atime, ctime, created) VALUES ";
+        "INSERT INTO node(id, parent, name, kind, since, owner, revision, mode, mtime, atime, ctime, created) VALUES ";
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("fluxd-changes-");
     private readonly Database _first;
