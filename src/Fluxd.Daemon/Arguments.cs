@@ -4,6 +4,7 @@ internal enum Deed
 {
     Run,
     CheckConfig,
+    InitStore,
     Version,
     Help,
 }
@@ -14,6 +15,7 @@ internal sealed record Arguments
     public const string Usage = """
         fluxd [--config FILE] [--set SECTION.KEY=VALUE]... [--check-config]
         fluxd --try DIRECTORY     try it out: everything below DIRECTORY, this machine only, a first user is made
+        fluxd --init-store [--config FILE]   make an empty store where there is none (fluxctl store init)
         fluxd --version
 
         Without --config the settings come from /etc/fluxd/fluxd.toml if it is there, else from the defaults.
@@ -44,6 +46,7 @@ internal sealed record Arguments
                 case "--try": parsed = parsed with { TryFolder = Value() }; break;
                 case "--set": overrides.Add(Override(Value())); break;
                 case "--check-config": parsed = parsed with { Deed = Deed.CheckConfig }; break;
+                case "--init-store": parsed = parsed with { Deed = Deed.InitStore }; break;
                 case "--version": parsed = parsed with { Deed = Deed.Version }; break;
                 case "--help" or "-h": parsed = parsed with { Deed = Deed.Help }; break;
                 default: throw new ArgumentException($"\"{args[i]}\" is no argument of fluxd; see fluxd --help.");

@@ -2,6 +2,7 @@ using Fluxd.Core;
 using Fluxd.Core.Frontends;
 using Fluxd.Daemon.AdminSocket;
 using Fluxd.Daemon.Config;
+using Fluxd.Daemon.Doctor;
 using Fluxd.Daemon.Hosting;
 using Fluxd.Daemon.Http;
 using Fluxd.Daemon.Telemetry;
@@ -55,6 +56,18 @@ internal sealed partial class Composition : IAsyncDisposable
         }
     }
 
+    /// <summary>Makes an empty store where there is none.</summary>
+    /// <exception cref="FluxException">Exists: there is one.</exception>
+    public static async Task InitStoreAsync(StoreConfig config)
+    {
+        if (File.Exists(CatalogPathOf(config)))
+        {
+            throw new FluxException(FluxError.Exists, $"There is a store at {config.Path} already; nothing was changed.");
+        }
+
+        await OpenCatalog(config, mayCreate: true).DisposeAsync();
+    }
+
     /// <summary>In the order in which they start: whoever administers comes in first and is shown out last.</summary>
     public IReadOnlyList<IFrontend> MakeFrontends(DaemonControl control)
     {
@@ -91,7 +104,10 @@ internal sealed partial class Composition : IAsyncDisposable
 
     private AdminFrontend MakeAdmin(AdminConfig config, DaemonControl control)
     {
-        var services = new AdminServices(Identity.Accounts, Identity.Sessions, Transfers, control);
+        var services = new AdminServices(Identity.Accounts, Identity.Sessions, Transfers, control)
+        {
+            Checks = [new SystemChecks(_config.Current.Store.Path, _config.File), new AccountChecks(Identity.Accounts)],
+        };
         var inherited = _inherited.Descriptors("admin");
         return new AdminFrontend(
             services,
@@ -107,9 +123,12 @@ internal sealed partial class Composition : IAsyncDisposable
         Map = app => new HouseEndpoints(Health, Metrics, _config, Identity.Authenticator).Map(app),
     });
 
+    private static string CatalogPathOf(StoreConfig config) =>
+        config.CatalogPath.Length > 0 ? config.CatalogPath : Path.Combine(config.Path, "catalog.db");
+
     private static SqliteCatalog OpenCatalog(StoreConfig config, bool mayCreate)
     {
-        var path = config.CatalogPath.Length > 0 ? config.CatalogPath : Path.Combine(config.Path, "catalog.db");
+        var path = CatalogPathOf(config);
         var create = mayCreate && !File.Exists(path);
         try
         {

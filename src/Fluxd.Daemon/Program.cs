@@ -37,6 +37,13 @@ internal static class Program
                 return 0;
             }
 
+            if (arguments.Deed == Deed.InitStore)
+            {
+                await Composition.InitStoreAsync(config.Store);
+                Console.WriteLine($"An empty store was made at {config.Store.Path}.");
+                return 0;
+            }
+
             await using var daemon = new Daemon(new LiveConfig(config, sources, TimeProvider.System), sources.Environment, arguments.TryFolder is not null);
             await daemon.RunAsync();
             return 0;

@@ -19,10 +19,11 @@ internal static class Show
             table.AddRow([.. row.Select(cell => new Text(Plain(cell)))]);
         }
 
-        var console = AnsiConsole.Create(new AnsiConsoleSettings());
-        if (Console.IsOutputRedirected)
+        var isPipe = Console.IsOutputRedirected;
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = isPipe ? AnsiSupport.No : AnsiSupport.Detect });
+        if (isPipe)
         {
-            // A pipe has no width: nothing may be cut or wrapped.
+            // A pipe has no width and no colours: nothing may be cut, wrapped or decorated.
             console.Profile.Width = 10_000;
         }
 

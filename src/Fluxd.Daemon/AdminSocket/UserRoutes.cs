@@ -55,7 +55,7 @@ internal sealed class UserRoutes
             new NewUser
             {
                 Name = request.Name,
-                Password = password is null ? null : Encoding.UTF8.GetBytes(password),
+                Password = password is null ? (ReadOnlyMemory<byte>?)null : Encoding.UTF8.GetBytes(password),
                 OneTimePassword = request.OneTimePassword,
                 IsAdmin = request.Admin,
                 QuotaBytes = request.QuotaBytes,

@@ -103,6 +103,13 @@ public sealed class FluxctlTests : IAsyncLifetime
     }
 
     [Fact(Timeout = TimeoutMs)]
+    public async Task A_user_without_a_password_has_none()
+    {
+        Assert.Equal(0, (await RunAsync("", "users", "add", "robot", "--no-password")).Code);
+        Assert.False(_admin.House.Accounts.FindUser("robot")!.HasPassword);
+    }
+
+    [Fact(Timeout = TimeoutMs)]
     public async Task Bad_input_gets_one_plain_sentence_and_its_exit_code_and_changes_nothing()
     {
         await AddAnnaAsync();
