@@ -33,6 +33,9 @@ public sealed class HttpServer : IAsyncDisposable
 
     public MemoryFeed Feed { get; } = new();
 
+    /// <summary>What the API reads; <see cref="Feed"/> unless a test sets another.</summary>
+    public Core.Feed.IChangeFeed ChangeFeed { get; set; }
+
     public IFiles Files { get; set; }
 
     public IUploads Uploads { get; set; }
@@ -53,7 +56,7 @@ public sealed class HttpServer : IAsyncDisposable
     {
         Memory = new MemoryFiles();
         var uploads = new MemoryUploads(Memory);
-        (Files, Uploads, Chunks) = (Memory, uploads, uploads);
+        (Files, Uploads, Chunks, ChangeFeed) = (Memory, uploads, uploads, Feed);
         var anna = People.Anna with { Credential = CredentialKind.Token, CredentialId = "k1" };
         Authenticator.ByPassword["anna:correct horse"] = People.Anna;
         Authenticator.ByToken[Token] = anna;
@@ -73,7 +76,7 @@ public sealed class HttpServer : IAsyncDisposable
         _app = builder.Build();
         _api = new HttpApi(new HttpServices
         {
-            Files = Files, Uploads = Uploads, Chunks = Chunks, Versions = Versions, Feed = Feed, Authenticator = Authenticator, Coordinator = Coordinator,
+            Files = Files, Uploads = Uploads, Chunks = Chunks, Versions = Versions, Feed = ChangeFeed, Authenticator = Authenticator, Coordinator = Coordinator,
             Sessions = Sessions, Transfers = Transfers, Clock = Clock, Loggers = NullLoggerFactory.Instance, Options = () => Options,
             Secret = new byte[32],
         });
