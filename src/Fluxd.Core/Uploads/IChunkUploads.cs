@@ -22,10 +22,10 @@ public sealed record RecipeAppend(long DurableOffset, IReadOnlyList<int> Missing
 public interface IChunkUploads
 {
     /// <summary>
-    /// Which of these chunks need not be sent. A yes is a lease: it holds until the session ends, so that a later
-    /// change of the base file can't break it. At most <see cref="Limits.ChunksPerCallMax"/> hashes.
+    /// Which of these chunks need not be sent. A yes may end (a restart, the base file's expiry): then the append says
+    /// Missing, and the caller sends them after all. At most <see cref="Limits.ChunksPerCallMax"/> hashes.
     /// </summary>
-    /// <param name="basePath">A file that the principal can read and that the new one probably resembles; or null.</param>
+    /// <param name="basePath">A file that the principal can read and that the new one probably resembles; null means the target as it is now.</param>
     Task<IReadOnlyList<bool>> HaveAsync(Principal who, UploadId id, IReadOnlyList<ChunkHash> chunks, FilePath? basePath, CancellationToken ct);
 
     /// <summary>Takes one chunk; idempotent. Invalid when the bytes don't have that hash. Durable no later than the append that names it.</summary>

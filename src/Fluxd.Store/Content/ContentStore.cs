@@ -39,6 +39,12 @@ internal sealed class ContentStore : IContents
     public ValueTask<int> ReadAsync(long content, long offset, Memory<byte> buffer, CancellationToken ct) =>
         Reader.ReadAsync(content, offset, buffer, ct);
 
+    public async ValueTask<IReadOnlyList<ContentChunk>> ChunksAsync(long content, long offset, CancellationToken ct)
+    {
+        var plan = await Reader.PlanAsync(content, offset, ct);
+        return offset < plan.End ? [.. plan.Chunks.Select(chunk => new ContentChunk(chunk.Hash, chunk.Start, chunk.Length))] : [];
+    }
+
     /// <summary>A lane of its own for a big upload, while one is free; lane 0 is everybody's.</summary>
     internal int TakeLane()
     {

@@ -1,4 +1,5 @@
 using Fluxd.Core;
+using Fluxd.Core.Chunking;
 using Fluxd.Store.Catalog;
 
 namespace Fluxd.Store.Files;
@@ -20,7 +21,13 @@ internal interface IContents
 
     /// <summary>Up to the buffer's length; 0 at the end. Every byte is checked before it is given.</summary>
     ValueTask<int> ReadAsync(long content, long offset, Memory<byte> buffer, CancellationToken ct);
+
+    /// <summary>Some of the content's chunks, beginning with the one that holds the offset; none at the end.</summary>
+    ValueTask<IReadOnlyList<ContentChunk>> ChunksAsync(long content, long offset, CancellationToken ct);
 }
+
+/// <summary>A chunk and where it is in its content.</summary>
+internal readonly record struct ContentChunk(ChunkHash Hash, long Offset, int Length);
 
 /// <summary>Content being written, from its first byte on. One caller at a time; disposing without sealing publishes nothing.</summary>
 internal interface IContentSink : IAsyncDisposable

@@ -26,7 +26,9 @@ internal sealed class TreeServices
         var files = new FileStore(trees, new OpenFiles(), sessions, parts.Contents, spool, Space);
         Trees = trees;
         Files = files;
-        Uploads = new UploadStore(trees, files, parts.Contents, sessions, Space);
+        var uploads = new UploadStore(trees, files, parts.Contents, sessions, Space);
+        Uploads = uploads;
+        ChunkUploads = new ChunkUploads(trees, uploads, parts.Contents, spool);
         Versions = new VersionStore(trees, parts.Contents, parts.Retention);
         Feed = new ChangeFeed(trees, signal);
         Keeper = new PastKeeper(trees, new ExpiryClock(parts.Catalog, parts.Clock, parts.IsClockSynchronised), parts.Retention, Space);
@@ -41,6 +43,8 @@ internal sealed class TreeServices
     public IFiles Files { get; }
 
     public IUploads Uploads { get; }
+
+    public IChunkUploads ChunkUploads { get; }
 
     public IVersions Versions { get; }
 

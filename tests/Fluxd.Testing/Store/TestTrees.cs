@@ -38,6 +38,7 @@ internal sealed class TestTrees : IAsyncDisposable
         Versions = new VersionStore(Trees, Contents, () => Policy);
         Keeper = new PastKeeper(Trees, new ExpiryClock(Catalog, Clock, () => IsClockSynchronised), () => Policy, () => Space);
         Uploads = new UploadStore(Trees, Files, Contents, Sessions, () => Space);
+        Chunks = new ChunkUploads(Trees, Uploads, Contents, Spool);
         Add(People.Anna);
         Add(People.Bert);
     }
@@ -59,6 +60,8 @@ internal sealed class TestTrees : IAsyncDisposable
     public UploadSessions Sessions { get; }
 
     public UploadStore Uploads { get; }
+
+    public ChunkUploads Chunks { get; }
 
     public VersionStore Versions { get; }
 
