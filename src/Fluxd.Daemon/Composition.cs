@@ -1,13 +1,26 @@
+using System.Net;
 using Fluxd.Core;
 using Fluxd.Core.Frontends;
+using Fluxd.Core.Tls;
 using Fluxd.Daemon.AdminSocket;
 using Fluxd.Daemon.Config;
 using Fluxd.Daemon.Doctor;
 using Fluxd.Daemon.Hosting;
 using Fluxd.Daemon.Http;
 using Fluxd.Daemon.Telemetry;
+using Fluxd.Store;
 using Fluxd.Store.Accounts;
-using Fluxd.Store.Catalog;
+using Fluxd.Store.Files;
+using Fluxd.Transports.Http;
+using Fluxd.Transports.Net;
+using Fluxd.Transports.Quic;
+using Fluxd.Transports.Quic.Engine;
+using Fluxd.Transports.Quic.Protocol;
+using Fluxd.Transports.Sftp;
+using Fluxd.Transports.Ssh;
+using Fluxd.Transports.Ssh.Auth;
+using Fluxd.Transports.Ssh.HostKeys;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 
 namespace Fluxd.Daemon;
@@ -21,15 +34,26 @@ internal sealed partial class Composition : IAsyncDisposable
     private readonly LiveConfig _config;
     private readonly InheritedSockets _inherited;
     private readonly ILoggerFactory _loggers;
-    private readonly SqliteCatalog _catalog;
+    private readonly FluxdStore _store;
+    private readonly TreeServices _trees;
+    private readonly StateFolder _state;
+    private readonly ICertificateProvider _certificates;
+    private readonly LinkTuning _links;
+    private readonly PastTimetable _past;
     private readonly OtlpExport? _otlp;
+    private readonly List<IDisposable> _owned = [];
 
-    private Composition(LiveConfig config, InheritedSockets inherited, ILoggerFactory loggers, SqliteCatalog catalog, Identity identity)
+    private Composition(LiveConfig config, InheritedSockets inherited, ILoggerFactory loggers, FluxdStore store, Identity identity, TreeServices trees)
     {
-        (_config, _inherited, _loggers, _catalog, Identity) = (config, inherited, loggers, catalog, identity);
-        Transfers = new Transfers(config.Current.Telemetry.Transfers, TimeProvider.System);
-        _otlp = OtlpExport.Start(config.Current.Telemetry);
-        Health.Register("store", () => _catalog.Fault?.Message);
+        (_config, _inherited, _loggers, _store, Identity, _trees) = (config, inherited, loggers, store, identity, trees);
+        var now = config.Current;
+        _state = StateFolder.Open(now);
+        Transfers = new Transfers(now.Telemetry.Transfers, TimeProvider.System);
+        _certificates = HttpParts.OpenCertificates(now.Tls, _state.Path, loggers);
+        _links = new LinkTuning(Enum.Parse<CongestionControl>(now.Net.Congestion, ignoreCase: true), OwnSubnets.Read());
+        _past = new PastTimetable(trees.Keeper, TimeProvider.System, loggers.CreateLogger<PastTimetable>());
+        _otlp = OtlpExport.Start(now.Telemetry);
+        Health.Register("store", () => _store.Fault?.Message);
     }
 
     public Identity Identity { get; }
@@ -42,30 +66,23 @@ internal sealed partial class Composition : IAsyncDisposable
 
     public static async Task<Composition> OpenAsync(LiveConfig config, InheritedSockets inherited, ILoggerFactory loggers, bool mayCreate, CancellationToken ct)
     {
-        var catalog = OpenCatalog(config.Current.Store, mayCreate);
+        var store = await StoreOpening.OpenAsync(config, mayCreate);
         try
         {
             var logger = loggers.CreateLogger("Fluxd.Daemon");
-            var identity = await Identity.OpenAsync(catalog, TimeProvider.System, IdentityOptions.Default, e => Log.AuditFailed(logger, e), ct);
-            return new Composition(config, inherited, loggers, catalog, identity);
+            var identity = await Identity.OpenAsync(store.Catalog, TimeProvider.System, IdentityOptions.Default, e => Log.AuditFailed(logger, e), ct);
+            var trees = await TreeServices.OpenAsync(
+                new TreeParts(
+                    store.Catalog, store.Contents, store.Disk, AccountView.Of(identity.Accounts), TimeProvider.System,
+                    () => StoreOpening.RetentionOf(config.Current.Store), SystemClock.IsSynchronised),
+                ct);
+            return new Composition(config, inherited, loggers, store, identity, trees);
         }
         catch
         {
-            await catalog.DisposeAsync();
+            await store.DisposeAsync();
             throw;
         }
-    }
-
-    /// <summary>Makes an empty store where there is none.</summary>
-    /// <exception cref="FluxException">Exists: there is one.</exception>
-    public static async Task InitStoreAsync(StoreConfig config)
-    {
-        if (File.Exists(CatalogPathOf(config)))
-        {
-            throw new FluxException(FluxError.Exists, $"There is a store at {config.Path} already; nothing was changed.");
-        }
-
-        await OpenCatalog(config, mayCreate: true).DisposeAsync();
     }
 
     /// <summary>In the order in which they start: whoever administers comes in first and is shown out last.</summary>
@@ -73,9 +90,20 @@ internal sealed partial class Composition : IAsyncDisposable
     {
         var config = _config.Current;
         var frontends = new List<IFrontend> { MakeAdmin(config.Admin, control) };
+        var api = MakeApi();
+        if (config.Sftp.Enabled)
+        {
+            frontends.Add(MakeSftp(config.Sftp));
+        }
+
         if (config.Http.Enabled)
         {
-            frontends.Add(MakeHttp(config.Http));
+            frontends.Add(MakeHttp(config.Http, api));
+        }
+
+        if (config.Quic.Enabled && MakeQuic(config.Quic, api) is { } quic)
+        {
+            frontends.Add(quic);
         }
 
         return frontends;
@@ -86,7 +114,7 @@ internal sealed partial class Composition : IAsyncDisposable
     {
         try
         {
-            return await _catalog.ReadAsync(_ => true, ct);
+            return await _store.Catalog.ReadAsync(_ => true, ct);
         }
         catch (FluxException)
         {
@@ -96,8 +124,11 @@ internal sealed partial class Composition : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await _past.DisposeAsync();
+        _owned.ForEach(part => part.Dispose());
         await Identity.DisposeAsync();
-        await _catalog.DisposeAsync();
+        await _store.DisposeAsync();
+        (_certificates as IDisposable)?.Dispose();
         Metrics.Dispose();
         _otlp?.Dispose();
     }
@@ -115,45 +146,110 @@ internal sealed partial class Composition : IAsyncDisposable
             _loggers);
     }
 
-    private HttpFrontend MakeHttp(HttpConfig config) => new(new HttpFrontendOptions
+    private HttpApi MakeApi()
     {
-        Config = config,
-        Inherited = _inherited,
-        Loggers = _loggers,
-        Map = app => new HouseEndpoints(Health, Metrics, _config, Identity.Authenticator).Map(app),
-    });
+        var settings = new HttpSettings(_config, !_certificates.IsSelfMade);
+        var api = new HttpApi(new HttpServices
+        {
+            Files = _trees.Files,
+            Uploads = _trees.Uploads,
+            Chunks = _trees.ChunkUploads,
+            Versions = _trees.Versions,
+            Feed = _trees.Feed,
+            Authenticator = Identity.Authenticator,
+            Coordinator = Identity.Coordinator,
+            Sessions = Identity.Sessions,
+            Transfers = Transfers,
+            Clock = TimeProvider.System,
+            Loggers = _loggers,
+            Options = () => settings.Current,
+            Secret = _state.Secret("http"),
+        });
+        _owned.Add(api);
+        return api;
+    }
 
-    private static string CatalogPathOf(StoreConfig config) =>
-        config.CatalogPath.Length > 0 ? config.CatalogPath : Path.Combine(config.Path, "catalog.db");
+    private HttpFrontend MakeHttp(HttpConfig config, HttpApi api) => HttpParts.Make(
+        api, new HouseEndpoints(Health, Metrics, _config, Identity.Authenticator), config, _inherited, _loggers, _certificates, _links);
 
-    private static SqliteCatalog OpenCatalog(StoreConfig config, bool mayCreate)
+    private SshEndpoint MakeSftp(SftpConfig config)
     {
-        var path = CatalogPathOf(config);
-        var create = mayCreate && !File.Exists(path);
+        var keys = HostKeyStore.Open(config.HostKeys.Length > 0 ? config.HostKeys : Path.Combine(_state.Path, "hostkeys"), config.Compat);
+        _owned.Add(keys);
+        var options = new SshServerOptions
+        {
+            HostKeys = keys,
+            Authenticator = Identity.Authenticator,
+            Coordinator = Identity.Coordinator,
+            Sessions = Identity.Sessions,
+            Services = SftpOverSsh.Services(new SftpServices(_trees.Files, Identity.Authenticator, Transfers, TimeProvider.System, _loggers.CreateLogger("Fluxd.Sftp"))),
+            Authorities = SshUserAuthorities.Parse(config.UserCa.SelectMany(ReadAuthorities)),
+            Compat = config.Compat,
+            LoginGrace = config.LoginGrace.Span,
+            Logger = _loggers.CreateLogger("Fluxd.Ssh"),
+        };
+        var inherited = _inherited.Descriptors("sftp");
+        IReadOnlyList<EndPoint> listen = inherited.Count > 0
+            ? [.. inherited.Select(descriptor => new FileHandleEndPoint((ulong)descriptor, FileHandleType.Tcp))]
+            : [.. config.Listen.Select(EndPointOf)];
+        return new SshEndpoint(options, listen, _links);
+    }
+
+    /// <summary>Null, and one plain line in the log, where the library is missing: the other frontends run.</summary>
+    private QuicFrontend? MakeQuic(QuicConfig config, HttpApi api)
+    {
+        if (QuicFrontend.WhyUnavailable(config.Engine) is { } why)
+        {
+            Log.NoQuic(_loggers.CreateLogger("Fluxd.Daemon"), why);
+            return null;
+        }
+
+        return new QuicFrontend(new QuicFrontendOptions
+        {
+            Listen = [.. config.Listen.Select(EndPointOf)],
+            Inherited = [.. _inherited.Descriptors("quic").Select(InheritedSockets.Open)],
+            Certificates = _certificates,
+            Locality = OwnSubnets.Read(),
+            Congestion = config.Congestion switch { "bbr" => QuicCongestion.Bbr, "cubic" => QuicCongestion.Cubic, _ => null },
+            Engine = config.Engine,
+            Secret = _state.Secret("quic"),
+            Http = app => app.UseFluxdHttp(api),
+            ConfigureKestrel = HttpKestrel.Configure,
+            Services = new FluxdServices
+            {
+                Authenticator = Identity.Authenticator,
+                Files = _trees.Files,
+                Uploads = _trees.Uploads,
+                Chunks = _trees.ChunkUploads,
+                Feed = _trees.Feed,
+                Sessions = Identity.Sessions,
+                Loggers = _loggers,
+            },
+            Loggers = _loggers,
+        });
+    }
+
+    private static IPEndPoint EndPointOf(string listen) => ListenAddress.TryParse(listen)!.EndPoint;
+
+    private static IEnumerable<string> ReadAuthorities(string path)
+    {
         try
         {
-            if (create)
-            {
-                Directory.CreateDirectory(config.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            }
-            else if (!File.Exists(path))
-            {
-                throw FluxException.NotFound(
-                    $"There is no store at {config.Path}. If it is on another disk, mount that first; a new, empty one is made by: fluxctl store init --config FILE");
-            }
-
-            return SqliteCatalog.Open(new CatalogOptions(path, TimeProvider.System) { Create = create, CopyBeforeMigration = step => $"{path}.before-{step}" });
+            return File.ReadAllLines(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new FluxException(FluxError.Unavailable, $"The store at {config.Path} can't be opened: {e.Message}", e);
+            throw FluxException.Invalid($"[sftp] user_ca: {path} can't be read: {e.Message}");
         }
     }
 
-    /// <summary>120 to 139 are the composition's; next free: 121.</summary>
+    /// <summary>120 to 139 are the composition's; next free: 122.</summary>
     private static partial class Log
     {
         [LoggerMessage(120, LogLevel.Error, "The audit log can't be written; logins go on, their lines are kept in memory while they fit")]
         public static partial void AuditFailed(ILogger logger, Exception exception);
+
+        [LoggerMessage(121, LogLevel.Warning, "QUIC is off: {Why}")]
+        public static partial void NoQuic(ILogger logger, string why);
     }
 }

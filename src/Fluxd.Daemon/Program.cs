@@ -39,7 +39,7 @@ internal static class Program
 
             if (arguments.Deed == Deed.InitStore)
             {
-                await Composition.InitStoreAsync(config.Store);
+                await StoreOpening.InitAsync(config);
                 Console.WriteLine($"An empty store was made at {config.Store.Path}.");
                 return 0;
             }

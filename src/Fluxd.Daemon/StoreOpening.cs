@@ -1,0 +1,56 @@
+using Fluxd.Core;
+using Fluxd.Daemon.Config;
+using Fluxd.Store;
+using Fluxd.Store.Files;
+using Fluxd.Store.Packs.Codecs;
+
+namespace Fluxd.Daemon;
+
+/// <summary>From the configuration to a store: opened at a start, made only on purpose.</summary>
+internal static class StoreOpening
+{
+    public static async Task<FluxdStore> OpenAsync(LiveConfig config, bool mayCreate)
+    {
+        var options = OptionsOf(config.Current, () => config.Current.Store.KeepFree.Bytes);
+        return await InWordsAsync(config.Current.Store, async () =>
+        {
+            if (mayCreate && !File.Exists(Path.Combine(options.Path, "store.json")))
+            {
+                await FluxdStore.InitAsync(options);
+            }
+
+            return FluxdStore.Open(options);
+        });
+    }
+
+    /// <summary>For <c>fluxctl store init</c>.</summary>
+    public static Task InitAsync(FluxdConfig config) => InWordsAsync(config.Store, async () =>
+    {
+        await FluxdStore.InitAsync(OptionsOf(config, () => config.Store.KeepFree.Bytes));
+        return true;
+    });
+
+    public static RetentionPolicy RetentionOf(StoreConfig config) =>
+        new() { Keep = config.Retention.Span, BudgetOfQuota = config.VersionsPercent / 100.0 };
+
+    private static StoreOptions OptionsOf(FluxdConfig config, Func<long> keepFree) => new()
+    {
+        Path = config.Store.Path,
+        CatalogPath = config.Store.CatalogPath.Length > 0 ? config.Store.CatalogPath : null,
+        Compression = Enum.Parse<CompressionMode>(config.Store.Compression, ignoreCase: true),
+        KeepFree = keepFree,
+        UuidPath = Path.Combine(StateFolder.Open(config).Path, "store-uuid"),
+    };
+
+    private static async Task<T> InWordsAsync<T>(StoreConfig config, Func<Task<T>> work)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new FluxException(FluxError.Unavailable, $"The store at {config.Path} can't be opened: {e.Message}", e);
+        }
+    }
+}
