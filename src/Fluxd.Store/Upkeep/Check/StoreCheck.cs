@@ -1,0 +1,295 @@
+using System.Globalization;
+using System.Text;
+using Fluxd.Store.Catalog.Log;
+using Fluxd.Store.Catalog.Sqlite;
+using Fluxd.Store.Content;
+using Fluxd.Store.Packs;
+using Fluxd.Store.Upkeep.Gc;
+using SQLitePCL;
+
+namespace Fluxd.Store.Upkeep.Check;
+
+/// <summary>
+/// Compares the catalogue with itself and with the packs, and with <c>readData</c> every chunk with its hash. Changes
+/// nothing. Sees one moment of the catalogue, also while clients write.
+/// </summary>
+internal sealed class StoreCheck(string catalogPath, IPackStore packs)
+{
+    private readonly List<Finding> _findings = [];
+    private readonly HashSet<long> _broken = [];
+    private int _more;
+    private long _chunks;
+    private long _bytes;
+
+    public Task<CheckReport> RunAsync(bool readData, CancellationToken ct) => Task.Run(() => Run(readData, ct), ct);
+
+    private CheckReport Run(bool readData, CancellationToken ct)
+    {
+        using var catalog = Database.Open(catalogPath, raw.SQLITE_OPEN_READONLY);
+        catalog.Execute("BEGIN");
+        CheckCatalog(catalog);
+        CheckPacks(catalog);
+        CheckPlaces(catalog);
+        if (readData)
+        {
+            ReadAll(catalog, ct);
+        }
+
+        CollectFlagged(catalog);
+        CheckContents(catalog, ct);
+        CheckVersions(catalog);
+        CheckNodes(catalog);
+        CheckUsage(catalog);
+        return new CheckReport(_findings, _more, _chunks, _bytes);
+    }
+
+    private void Add(FindingKind kind, string what, IReadOnlyList<string>? paths = null)
+    {
+        if (_findings.Count < UpkeepLimits.FindingsMax)
+        {
+            _findings.Add(new Finding(kind, what, paths ?? []));
+        }
+        else
+        {
+            _more++;
+        }
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+
+    private void CheckCatalog(Database catalog)
+    {
+        using var check = catalog.Sql("PRAGMA quick_check(10)");
+        while (check.Step())
+        {
+            if (check.Text(0) is var line && line != "ok")
+            {
+                Add(FindingKind.CatalogDamaged, line);
+            }
+        }
+    }
+
+    private void CheckPacks(Database catalog)
+    {
+        var files = packs.List().ToDictionary(file => file.Pack, file => file.Length);
+        using var rows = catalog.Sql("SELECT id, state, len FROM pack ORDER BY id");
+        while (rows.Step())
+        {
+            var (pack, state, length) = (rows.Long(0), rows.Int(1), rows.Long(2));
+            if (!files.Remove(pack, out var there))
+            {
+                if (state != 2)
+                {
+                    Add(FindingKind.PackMissing, Text($"pack {pack:x16} is missing"));
+                }
+            }
+            else if (there < length)
+            {
+                Add(FindingKind.PackShort, Text($"pack {pack:x16} has {there} bytes of {length}"));
+            }
+        }
+
+        foreach (var stray in files.Keys.Order())
+        {
+            Add(FindingKind.PackUnknown, Text($"pack {stray:x16} belongs to nothing; it may be of an older catalogue: it was left alone"));
+        }
+    }
+
+    private void CheckPlaces(Database catalog)
+    {
+        using var rows = catalog.Sql("""
+            SELECT chunk.id FROM chunk LEFT JOIN pack ON pack.id = chunk.pack
+            WHERE pack.id IS NULL OR pack.state = 2 OR chunk.off < 0 OR chunk.off + chunk.stored > pack.len
+            """);
+        while (rows.Step())
+        {
+            _broken.Add(rows.Long(0));
+            Add(FindingKind.ChunkMisplaced, Text($"chunk {rows.Long(0)} lies outside its pack"));
+        }
+    }
+
+    private void ReadAll(Database catalog, CancellationToken ct)
+    {
+        using var rows = catalog.Sql("SELECT id, hash, off, raw, stored, crc, flags, pack FROM chunk ORDER BY pack, off");
+        IPackReader? pack = null;
+        try
+        {
+            while (rows.Step())
+            {
+                ct.ThrowIfCancellationRequested();
+                var chunk = new ChunkRow(rows.Long(0), new(rows.Span(1)), rows.Long(2), rows.Int(3), rows.Int(4), (uint)rows.Long(5), rows.Int(6));
+                pack = Switch(pack, rows.Long(7));
+                _chunks++;
+                _bytes += chunk.Stored;
+                if (pack is null || !ChunkCheck.Read(pack, chunk, new byte[chunk.Stored]))
+                {
+                    _broken.Add(chunk.Id);
+                }
+            }
+        }
+        finally
+        {
+            pack?.Dispose();
+        }
+    }
+
+    private IPackReader? Switch(IPackReader? open, long wanted)
+    {
+        if (open?.Pack == wanted)
+        {
+            return open;
+        }
+
+        open?.Dispose();
+        try
+        {
+            return packs.Open(wanted);
+        }
+        catch (PackDamagedException)
+        {
+            return null;
+        }
+    }
+
+    private void CollectFlagged(Database catalog)
+    {
+        using var rows = catalog.Sql("SELECT id FROM chunk WHERE (flags & ?1) <> 0").Bind(ChunkFlags.Bad);
+        while (rows.Step())
+        {
+            _broken.Add(rows.Long(0));
+        }
+    }
+
+    private void CheckContents(Database catalog, CancellationToken ct)
+    {
+        using var rows = catalog.Sql("SELECT id, size, recipe, inline, tail FROM content ORDER BY id");
+        while (rows.Step())
+        {
+            ct.ThrowIfCancellationRequested();
+            var content = rows.Long(0);
+            var (sum, broken) = rows.IsNull(3) ? Measure(catalog, content, rows.BytesOrNull(2)) : (rows.Span(3).Length, 0);
+            if (sum != rows.Long(1))
+            {
+                Add(FindingKind.ContentBroken, Text($"content {content} should have {rows.Long(1)} bytes and its chunks have {sum}"), PathsOf(catalog, content));
+            }
+            else if (broken > 0)
+            {
+                Add(FindingKind.ChunkDamaged, Text($"content {content}: {broken} of its chunks are damaged"), PathsOf(catalog, content));
+            }
+        }
+    }
+
+    private (long Bytes, int Broken) Measure(Database catalog, long content, byte[]? recipe)
+    {
+        if (recipe is not null)
+        {
+            return MeasureRecipe(catalog, recipe);
+        }
+
+        var (bytes, broken) = (0L, 0);
+        using var parts = catalog.Sql("SELECT runs FROM content_part WHERE content = ?1 ORDER BY start").Bind(content);
+        while (parts.Step())
+        {
+            var part = MeasureRecipe(catalog, parts.Bytes(0));
+            (bytes, broken) = (bytes + part.Bytes, broken + part.Broken);
+        }
+
+        return (bytes, broken);
+    }
+
+    private (long Bytes, int Broken) MeasureRecipe(Database catalog, byte[] recipe)
+    {
+        var (bytes, broken) = (0L, 0);
+        foreach (var (first, count) in Recipe.Decode(recipe))
+        {
+            using var sum = catalog.Sql("SELECT coalesce(sum(raw), 0) FROM chunk WHERE id >= ?1 AND id < ?2").Bind(first).Bind(first + count);
+            bytes += sum.RunScalar() ?? 0;
+            broken += _broken.Count == 0 ? 0 : Enumerable.Range(0, count).Count(i => _broken.Contains(first + i));
+        }
+
+        return (bytes, broken);
+    }
+
+    private void CheckVersions(Database catalog)
+    {
+        using var rows = catalog.Sql("""
+            SELECT version.id, version.node FROM version LEFT JOIN content ON content.id = version.content
+            WHERE content.id IS NULL OR content.complete = 0 OR content.size <> version.size
+            """);
+        while (rows.Step())
+        {
+            Add(FindingKind.VersionBroken, Text($"version {rows.Long(0)} has no whole content"), [PathOf(catalog, rows.Long(1))]);
+        }
+    }
+
+    private void CheckNodes(Database catalog)
+    {
+        using var rows = catalog.Sql("""
+            SELECT node.id FROM node LEFT JOIN node parent ON parent.id = node.parent
+            WHERE node.parent <> 0 AND (parent.id IS NULL OR parent.kind <> 2)
+            UNION ALL
+            SELECT node.id FROM node LEFT JOIN version ON version.id = node.version
+            WHERE node.kind = 1 AND node.version <> 0 AND (version.id IS NULL OR version.node <> node.id OR version.size <> node.size)
+            """);
+        while (rows.Step())
+        {
+            Add(FindingKind.NodeBroken, Text($"node {rows.Long(0)} hangs in the air"), [PathOf(catalog, rows.Long(0))]);
+        }
+    }
+
+    private void CheckUsage(Database catalog)
+    {
+        using var trees = catalog.Sql("SELECT node FROM tree");
+        while (trees.Step())
+        {
+            var root = trees.Long(0);
+            using var sum = catalog.Sql("""
+                WITH RECURSIVE below(id) AS (SELECT ?1 UNION ALL SELECT node.id FROM node JOIN below ON node.parent = below.id)
+                SELECT coalesce(sum(size), 0), count(*) FROM node WHERE kind = 1 AND version <> 0 AND id IN (SELECT id FROM below)
+                """).Bind(root);
+            sum.Step();
+            var (bytes, files) = (sum.Long(0), sum.Long(1));
+            using var usage = catalog.Sql("SELECT bytes, files FROM usage WHERE root = ?1").Bind(root);
+            var (notedBytes, notedFiles) = usage.Step() ? (usage.Long(0), usage.Long(1)) : (0, 0);
+            if (notedBytes != bytes || notedFiles != files)
+            {
+                Add(FindingKind.UsageWrong, Text($"tree {root} holds {files} files with {bytes} bytes, and its quota counts {notedFiles} with {notedBytes}"));
+            }
+        }
+    }
+
+    private static List<string> PathsOf(Database catalog, long content)
+    {
+        const int pathsMax = 20;
+        var nodes = new List<long>();
+        using (var rows = catalog.Sql("SELECT DISTINCT node FROM version WHERE content = ?1 LIMIT ?2").Bind(content).Bind(pathsMax))
+        {
+            while (rows.Step())
+            {
+                nodes.Add(rows.Long(0));
+            }
+        }
+
+        return [.. nodes.Select(node => PathOf(catalog, node))];
+    }
+
+    /// <summary>"root:/a/b"; a node that was removed begins with its trash entry's number.</summary>
+    private static string PathOf(Database catalog, long node)
+    {
+        var names = new Stack<string>();
+        var at = node;
+        for (var depth = 0; depth < Core.Limits.PathDepthMax; depth++)
+        {
+            using var row = catalog.Sql("SELECT parent, name FROM node WHERE id = ?1").Bind(at);
+            if (!row.Step() || row.Long(0) == 0)
+            {
+                break;
+            }
+
+            names.Push(Encoding.UTF8.GetString(row.Span(1)));
+            at = row.Long(0);
+        }
+
+        return Text($"{at}:/{string.Join('/', names)}");
+    }
+}
