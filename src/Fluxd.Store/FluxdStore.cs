@@ -45,6 +45,7 @@ public sealed class FluxdStore : IAsyncDisposable
     private FluxdStore(IDisk disk, IDiskFile processLock, StoreManifest manifest, PackStore packs, SqliteCatalog catalog, SpaceGuard space, StoreOptions options)
     {
         (Disk, _lock, Manifest, _packs, Catalog, Space) = (disk, processLock, manifest, packs, catalog, space);
+        (StorePath, CatalogFile, Clock) = (options.Path, CatalogPath(options), options.Clock);
         Contents = new ContentStore(catalog, packs, options.Compression) { RequireRoom = space.RequireRoom };
     }
 
@@ -52,6 +53,16 @@ public sealed class FluxdStore : IAsyncDisposable
 
     /// <summary>Why nothing can be written; null while all is well.</summary>
     public Exception? Fault => Catalog.Fault;
+
+    /// <summary>The folder with store.json and the packs.</summary>
+    internal string StorePath { get; }
+
+    /// <summary>The catalogue, which may lie elsewhere.</summary>
+    internal string CatalogFile { get; }
+
+    internal string CopiesPath => CopiesPathOf(StorePath);
+
+    internal TimeProvider Clock { get; }
 
     internal IDisk Disk { get; }
 
@@ -139,7 +150,9 @@ public sealed class FluxdStore : IAsyncDisposable
         _lock.Dispose();
     }
 
-    private static string CatalogPath(StoreOptions options) =>
+    internal static string CopiesPathOf(string store) => Path.Combine(store, SnapFolder);
+
+    internal static string CatalogPath(StoreOptions options) =>
         string.IsNullOrEmpty(options.CatalogPath) ? Path.Combine(options.Path, CatalogName) : options.CatalogPath;
 
     private static IDiskFile TakeLock(LocalDisk disk, StoreOptions options)

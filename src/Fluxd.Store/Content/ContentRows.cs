@@ -84,11 +84,17 @@ internal static class ContentRows
         CatalogTransaction transaction, long size, ChunkClass chunkClass, RootHash root, byte[]? recipe, byte[]? inline)
     {
         var tag = root.ToArray();
-        using (var same = transaction.Sql("SELECT id FROM content WHERE root = ?1 AND complete = 1 AND size = ?2 LIMIT 1").Bind(tag).Bind(size))
+        using (var same = transaction.Sql("SELECT id, recipe FROM content WHERE root = ?1 AND complete = 1 AND size = ?2 LIMIT 1").Bind(tag).Bind(size))
         {
             if (same.Step())
             {
-                return new ContentRef(same.Long(0), size, tag);
+                var (known, chunks) = (same.Long(0), same.BytesOrNull(1));
+                if (recipe is not null && chunks is not null && !recipe.AsSpan().SequenceEqual(chunks))
+                {
+                    Heal(transaction, known, recipe);
+                }
+
+                return new ContentRef(known, size, tag);
             }
         }
 
@@ -97,6 +103,16 @@ internal static class ContentRows
             .Bind(id).Bind(size).Bind((long)chunkClass).Bind(tag).Bind(recipe).Bind(inline);
         insert.Run();
         return new ContentRef(id, size, tag);
+    }
+
+    /// <summary>
+    /// The same bytes by other chunks: a chunk of the old recipe was found damaged, and what came now is whole. All
+    /// versions that have this content are whole again.
+    /// </summary>
+    private static void Heal(CatalogTransaction transaction, long content, byte[] recipe)
+    {
+        using var heal = transaction.Sql("UPDATE content SET recipe = ?2 WHERE id = ?1").Bind(content).Bind(recipe);
+        heal.Run();
     }
 
     private static int AppendPart(CatalogTransaction transaction, long content, Extent extent, ReadOnlySpan<long> ids, int at)

@@ -46,16 +46,19 @@ internal sealed class Replay
         var files = packs.List();
         var lengths = files.ToDictionary(file => file.Pack, file => file.Length);
         var rows = ReadPackRows(database);
+        var candidates = files.Where(file => !rows.TryGetValue(file.Pack, out var row) || row.State == 0).Select(file => file.Pack).ToList();
+        var replay = new Replay(database, packs, migrateTo, candidates);
+        var groups = replay.Play();
+
+        // Only now: an old copy of the catalogue may name packs that a later, logged commit doomed.
+        rows = ReadPackRows(database);
         foreach (var (id, row) in rows)
         {
             CheckThere(id, row, lengths.TryGetValue(id, out var length) ? length : null);
         }
 
-        var candidates = files.Where(file => !rows.TryGetValue(file.Pack, out var row) || row.State == 0).Select(file => file.Pack);
-        var replay = new Replay(database, packs, migrateTo, candidates);
-        var groups = replay.Play();
         replay.CheckNothingBeyond();
-        var strays = replay.Close(ReadPackRows(database), lengths);
+        var strays = replay.Close(rows, lengths);
         var next = Math.Max(
             files.Select(file => file.Pack).Concat(rows.Keys).DefaultIfEmpty().Max() + 1,
             database.Scalar("SELECT next FROM sequence WHERE name = 'pack'") ?? 1);

@@ -4,7 +4,6 @@ using Fluxd.Store.Catalog.Log;
 using Fluxd.Store.Catalog.Sqlite;
 using Fluxd.Store.Content;
 using Fluxd.Store.Packs;
-using Fluxd.Store.Upkeep.Gc;
 using SQLitePCL;
 
 namespace Fluxd.Store.Upkeep.Check;
@@ -245,7 +244,7 @@ internal sealed class StoreCheck(string catalogPath, IPackStore packs)
             var root = trees.Long(0);
             using var sum = catalog.Sql("""
                 WITH RECURSIVE below(id) AS (SELECT ?1 UNION ALL SELECT node.id FROM node JOIN below ON node.parent = below.id)
-                SELECT coalesce(sum(size), 0), count(*) FROM node WHERE kind = 1 AND version <> 0 AND id IN (SELECT id FROM below)
+                SELECT coalesce(sum(CASE kind WHEN 1 THEN size END), 0), count(*) FROM node WHERE id <> ?1 AND id IN (SELECT id FROM below)
                 """).Bind(root);
             sum.Step();
             var (bytes, files) = (sum.Long(0), sum.Long(1));

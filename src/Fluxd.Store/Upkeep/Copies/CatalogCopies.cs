@@ -35,7 +35,7 @@ internal sealed class CatalogCopies(string catalogPath, string folder)
     {
         Directory.CreateDirectory(folder);
         var unfinished = Path.Combine(folder, "unfinished.db");
-        File.Delete(unfinished);
+        Durable.CreatePrivate(unfinished);
         Write(unfinished);
         var group = Check(unfinished);
         var path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{group:x16}{Suffix}"));

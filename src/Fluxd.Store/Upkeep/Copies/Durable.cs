@@ -11,5 +11,17 @@ internal static class Durable
         file.Flush(flushToDisk: true);
     }
 
+    /// <summary>An empty file that only its owner can read: the catalogue holds password hashes.</summary>
+    public static void CreatePrivate(string path)
+    {
+        File.Delete(path);
+        using var made = new FileStream(path, new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        });
+    }
+
     public static void SyncFolder(string path) => new LocalDisk(path).SyncDirectory("");
 }

@@ -14,18 +14,19 @@ internal sealed record BackupReport(int PacksCopied, int PacksKept, int PacksRem
 /// it. Sealed packs never change, so each is copied once; a later run into the same folder copies what is new. Made
 /// while clients write: first the catalogue of one moment, then every pack that it names.
 /// </summary>
-/// <param name="hold">Keeps the collector from removing packs while it is held.</param>
-internal sealed class StoreBackup(string store, string catalogPath, Func<IDisposable> hold)
+internal sealed class StoreBackup(string store, string catalogPath)
 {
     public Task<BackupReport> RunAsync(string target, Action<long> progress, CancellationToken ct) => Task.Run(() => Run(target, progress, ct), ct);
 
     private BackupReport Run(string target, Action<long> progress, CancellationToken ct)
     {
         CheckTarget(target);
-        using var held = hold();
-        Directory.CreateDirectory(target);
+
+        // The catalogue holds password hashes: the backup is its owner's alone.
+        Directory.CreateDirectory(target, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        PackStore.CreateFolders(new LocalDisk(target));
         var fresh = Path.Combine(target, "catalog.db.new");
-        File.Delete(fresh);
+        Durable.CreatePrivate(fresh);
         using (var source = Database.Open(catalogPath, raw.SQLITE_OPEN_READONLY))
         {
             using var copy = source.Sql("VACUUM INTO ?1").Bind(fresh);
@@ -46,9 +47,10 @@ internal sealed class StoreBackup(string store, string catalogPath, Func<IDispos
     private void CheckTarget(string target)
     {
         var full = Path.GetFullPath(target);
-        if (full.StartsWith(Path.GetFullPath(store), StringComparison.Ordinal))
+        var own = Path.GetFullPath(store).TrimEnd('/');
+        if (full == own || full.StartsWith(own + '/', StringComparison.Ordinal) || own.StartsWith(full.TrimEnd('/') + '/', StringComparison.Ordinal))
         {
-            throw FluxException.Invalid("The backup must not lie inside the store; name a folder on another disk.");
+            throw FluxException.Invalid("The backup must not lie inside the store, nor the store inside it; name a folder on another disk.");
         }
 
         var manifest = Path.Combine(target, StoreManifest.FileName);
@@ -90,7 +92,6 @@ internal sealed class StoreBackup(string store, string catalogPath, Func<IDispos
             }
 
             // A pack that is open grows on; what the catalogue's copy needs of it is there already.
-            Directory.CreateDirectory(Path.GetDirectoryName(to)!);
             File.Copy(from, to + ".new", overwrite: true);
             if (new FileInfo(to + ".new").Length < length)
             {

@@ -4,7 +4,6 @@ using Fluxd.Store.Catalog.Log;
 using Fluxd.Store.Disk;
 using Fluxd.Store.Packs;
 using Fluxd.Store.Packs.Codecs;
-using Fluxd.Store.Upkeep.Gc;
 
 namespace Fluxd.Store.Upkeep;
 

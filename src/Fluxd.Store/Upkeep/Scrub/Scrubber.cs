@@ -3,15 +3,14 @@ using Fluxd.Store.Catalog;
 using Fluxd.Store.Catalog.Log;
 using Fluxd.Store.Disk;
 using Fluxd.Store.Packs;
-using Fluxd.Store.Upkeep.Gc;
 
 namespace Fluxd.Store.Upkeep.Scrub;
 
-internal sealed record ScrubReport(int Packs, long Chunks, long Bytes, int NewlyBad, int Recovered, int StillBad);
+internal sealed record ScrubReport(int Packs, long Chunks, long Bytes, int NewlyBad, int Healed, int StillBad);
 
 /// <summary>
 /// Reads sealed packs, the one that was read longest ago first, and compares every chunk with its hash. Flags and
-/// reports; deletes nothing, repairs nothing.
+/// reports; deletes nothing. A damaged chunk whose bytes were uploaded again takes the place of the whole one.
 /// </summary>
 internal sealed class Scrubber(SqliteCatalog catalog, IPackStore packs, TimeProvider clock, long bytesPerSecond = UpkeepLimits.ScrubBytesPerSecond)
 {
@@ -66,13 +65,17 @@ internal sealed class Scrubber(SqliteCatalog catalog, IPackStore packs, TimeProv
     private async Task<ScrubReport> CheckAsync(IPackReader? file, List<ChunkRow> chunks, ScrubReport report, Throttle throttle, CancellationToken ct)
     {
         var (bad, well) = (new List<ChunkRow>(), new List<ChunkRow>());
-        var still = 0;
+        var (still, healed) = (0, 0);
         foreach (var chunk in chunks)
         {
             var isGood = file is not null && ChunkCheck.Read(file, chunk, new byte[chunk.Stored]);
             var wasBad = (chunk.Flags & ChunkFlags.Bad) != 0;
-            still += !isGood && wasBad ? 1 : 0;
-            if (isGood == wasBad)
+            if (!isGood && wasBad)
+            {
+                var isHealed = await BadChunks.HealAsync(catalog, packs, chunk, ct);
+                (still, healed) = isHealed ? (still, healed + 1) : (still + 1, healed);
+            }
+            else if (isGood == wasBad)
             {
                 (isGood ? well : bad).Add(chunk);
             }
@@ -92,7 +95,7 @@ internal sealed class Scrubber(SqliteCatalog catalog, IPackStore packs, TimeProv
             await BadChunks.ClearAsync(catalog, well, ct);
         }
 
-        return report with { NewlyBad = report.NewlyBad + bad.Count, Recovered = report.Recovered + well.Count, StillBad = report.StillBad + still };
+        return report with { NewlyBad = report.NewlyBad + bad.Count, Healed = report.Healed + well.Count + healed, StillBad = report.StillBad + still };
     }
 
     private IPackReader? TryOpen(long pack)

@@ -1,0 +1,46 @@
+using Fluxd.Core.Chunking;
+using Fluxd.Store.Catalog;
+
+namespace Fluxd.Store.Upkeep;
+
+/// <summary>One chunk's row.</summary>
+internal readonly record struct ChunkRow(long Id, ChunkHash Hash, long Offset, int Raw, int Stored, uint Crc, int Flags);
+
+/// <summary>The chunks that a pack holds, by its ranges of ids.</summary>
+internal static class PackChunks
+{
+    public static List<(long First, long Count)> Ranges(CatalogReader reader, long pack)
+    {
+        var ranges = new List<(long, long)>();
+        using var rows = reader.Sql("SELECT first, count FROM pack_range WHERE pack = ?1 ORDER BY first").Bind(pack);
+        while (rows.Step())
+        {
+            ranges.Add((rows.Long(0), rows.Long(1)));
+        }
+
+        return ranges;
+    }
+
+    /// <summary>Where one chunk is; null when there is none with this id.</summary>
+    public static (long Pack, ChunkRow Chunk)? Place(CatalogReader reader, long id)
+    {
+        using var row = reader.Sql("SELECT hash, off, raw, stored, crc, flags, pack FROM chunk WHERE id = ?1").Bind(id);
+        return row.Step()
+            ? (row.Long(6), new ChunkRow(id, new ChunkHash(row.Span(0)), row.Long(1), row.Int(2), row.Int(3), (uint)row.Long(4), row.Int(5)))
+            : null;
+    }
+
+    public static List<ChunkRow> Read(CatalogReader reader, long pack, long first, long count)
+    {
+        var chunks = new List<ChunkRow>();
+        using var rows = reader.Sql("SELECT id, hash, off, raw, stored, crc, flags FROM chunk WHERE id >= ?1 AND id < ?2 AND pack = ?3 ORDER BY id")
+            .Bind(first).Bind(first + count).Bind(pack);
+        while (rows.Step())
+        {
+            chunks.Add(new ChunkRow(
+                rows.Long(0), new ChunkHash(rows.Span(1)), rows.Long(2), rows.Int(3), rows.Int(4), (uint)rows.Long(5), rows.Int(6)));
+        }
+
+        return chunks;
+    }
+}
