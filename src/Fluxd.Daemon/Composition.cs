@@ -89,11 +89,12 @@ internal sealed partial class Composition : IAsyncDisposable
     public IReadOnlyList<IFrontend> MakeFrontends(DaemonControl control)
     {
         var config = _config.Current;
-        var frontends = new List<IFrontend> { MakeAdmin(config.Admin, control) };
+        var hostKeys = config.Sftp.Enabled ? OpenHostKeys(config.Sftp) : null;
+        var frontends = new List<IFrontend> { MakeAdmin(config.Admin, control, hostKeys) };
         var api = MakeApi();
-        if (config.Sftp.Enabled)
+        if (hostKeys is not null)
         {
-            frontends.Add(MakeSftp(config.Sftp));
+            frontends.Add(MakeSftp(config.Sftp, hostKeys));
         }
 
         if (config.Http.Enabled)
@@ -133,11 +134,12 @@ internal sealed partial class Composition : IAsyncDisposable
         _otlp?.Dispose();
     }
 
-    private AdminFrontend MakeAdmin(AdminConfig config, DaemonControl control)
+    private AdminFrontend MakeAdmin(AdminConfig config, DaemonControl control, HostKeyStore? hostKeys)
     {
         var services = new AdminServices(Identity.Accounts, Identity.Sessions, Transfers, control)
         {
             Checks = [new SystemChecks(_config.Current.Store.Path, _config.File), new AccountChecks(Identity.Accounts)],
+            Routes = [new SftpRoutes(hostKeys)],
         };
         var inherited = _inherited.Descriptors("admin");
         return new AdminFrontend(
@@ -172,10 +174,15 @@ internal sealed partial class Composition : IAsyncDisposable
     private HttpFrontend MakeHttp(HttpConfig config, HttpApi api) => HttpParts.Make(
         api, new HouseEndpoints(Health, Metrics, _config, Identity.Authenticator), config, _inherited, _loggers, _certificates, _links);
 
-    private SshEndpoint MakeSftp(SftpConfig config)
+    private HostKeyStore OpenHostKeys(SftpConfig config)
     {
         var keys = HostKeyStore.Open(config.HostKeys.Length > 0 ? config.HostKeys : Path.Combine(_state.Path, "hostkeys"), config.Compat);
         _owned.Add(keys);
+        return keys;
+    }
+
+    private SshEndpoint MakeSftp(SftpConfig config, HostKeyStore keys)
+    {
         var options = new SshServerOptions
         {
             HostKeys = keys,

@@ -24,6 +24,7 @@ internal static class Overview
           folders           shared folders: add, list, remove, grant, revoke
           sessions          who is connected: list, kill
           audit             logins, refusals, and what administrators did
+          sftp hostkeys     the SSH host keys: fingerprints, known_hosts lines, SSHFP records
 
         The store
           store init        make an empty store (offline)

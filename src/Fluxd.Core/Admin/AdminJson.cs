@@ -36,6 +36,7 @@ namespace Fluxd.Core.Admin;
 [JsonSerializable(typeof(SetRightRequest))]
 [JsonSerializable(typeof(IReadOnlyList<SessionRecord>))]
 [JsonSerializable(typeof(AuditPageRecord))]
+[JsonSerializable(typeof(IReadOnlyList<HostKeyRecord>))]
 [JsonSerializable(typeof(TransferRecord))]
 [JsonSerializable(typeof(IReadOnlyList<TransferRecord>))]
 [JsonSerializable(typeof(ProblemRecord))]

@@ -169,6 +169,11 @@ public sealed record AuditRecord(long Sequence, DateTimeOffset At, string Kind, 
 
 public sealed record AuditPageRecord(IReadOnlyList<AuditRecord> Entries, long? Next);
 
+/// <param name="PublicKey">As in known_hosts, after the host name.</param>
+/// <param name="Sshfp">DNS records without the owner's name.</param>
+/// <param name="InUse">False for one that is announced only, before it takes the other's place.</param>
+public sealed record HostKeyRecord(string Type, string Fingerprint, string PublicKey, IReadOnlyList<string> Sshfp, bool InUse);
+
 public sealed record TransferEventRecord(DateTimeOffset At, string What);
 
 public sealed record TransferRecord(

@@ -56,28 +56,42 @@ internal interface IContentSink : IAsyncDisposable
 internal static class ContentsExtensions
 {
     /// <summary>
-    /// Goes on with a session's content. A content that was ended on the way (to be put together anew) and whose
-    /// successor never became durable is copied, chunks shared: its bytes were promised.
+    /// Goes on with a session's content at its durable size, which is what the client was shown. Bytes behind it that
+    /// reached the disk before a crash are dropped: a client that appends would put its own behind them.
+    /// A content that was ended on the way (to be put together anew) and whose successor never became durable is
+    /// copied, chunks shared: its bytes were promised.
     /// </summary>
     public static async ValueTask<IContentSink> ReopenAsync(this IContents contents, long content, long durable, CancellationToken ct)
     {
         try
         {
-            return await contents.ResumeAsync(content, ct);
+            var sink = await contents.ResumeAsync(content, ct);
+            if (sink.Length == durable)
+            {
+                return sink;
+            }
+
+            await sink.DisposeAsync();
         }
         catch (FluxException e) when (e.Error == FluxError.NotFound)
         {
-            var sink = contents.Begin();
-            try
-            {
-                await sink.AppendAsync(content, 0, durable, ct);
-                return sink;
-            }
-            catch
-            {
-                await sink.DisposeAsync();
-                throw;
-            }
+        }
+
+        return await CopyAsync(contents, content, durable, ct);
+    }
+
+    private static async ValueTask<IContentSink> CopyAsync(IContents contents, long content, long durable, CancellationToken ct)
+    {
+        var sink = contents.Begin();
+        try
+        {
+            await sink.AppendAsync(content, 0, durable, ct);
+            return sink;
+        }
+        catch
+        {
+            await sink.DisposeAsync();
+            throw;
         }
     }
 }

@@ -22,6 +22,7 @@ internal static class AllCommands
         new("folders", FoldersCommand.Make),
         new("sessions", SessionsCommand.Make),
         new("audit", AuditCommand.Make),
+        new("sftp", SftpCommand.Make),
         new("store", StoreCommand.Make),
         new("login", LoginCommand.Make),
         new("put", PutCommand.Make),

@@ -103,6 +103,48 @@ public sealed class OpenSshTests
         Assert.NotEqual(0, (await daemon.TryAsync("sftp", login)).ExitCode);
     }
 
+    [Fact(Timeout = SftpDaemon.TimeoutMs)]
+    public async Task Fluxctl_tells_the_host_keys_that_ssh_sees()
+    {
+        await using var daemon = await SftpDaemon.StartAsync();
+
+        var told = await daemon.FluxctlAsync("", "sftp", "hostkeys");
+        var seen = await daemon.RunAsync("ssh-keyscan", "-t", "ed25519,rsa", "-p", daemon.Port, "127.0.0.1");
+        var records = await daemon.RunAsync("ssh-keyscan", "-D", "-t", "ed25519,rsa", "-p", daemon.Port, "127.0.0.1");
+
+        var keys = seen.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => !line.StartsWith('#')).ToArray();
+        Assert.Equal(2, keys.Length);
+        Assert.All(keys, key => Assert.Contains(key[(key.IndexOf(' ', StringComparison.Ordinal) + 1)..], told, StringComparison.Ordinal));
+        var sha256 = records.Split('\n').Where(line => line.Split(' ') is [_, "IN", "SSHFP", _, "2", _]).ToArray();
+        Assert.Equal(2, sha256.Length);
+        Assert.All(sha256, record => Assert.Contains(record[record.IndexOf("IN SSHFP", StringComparison.Ordinal)..], told, StringComparison.Ordinal));
+        var prints = await daemon.RunAsync("bash", "-c", $"ssh-keyscan -t ed25519 -p {daemon.Port} 127.0.0.1 2>/dev/null | ssh-keygen -lf -");
+        Assert.Contains(prints.Split(' ')[1], told, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = SftpDaemon.TimeoutMs)]
+    public async Task Kill_9_in_mid_upload_keeps_what_was_acknowledged_and_the_rest_resumes()
+    {
+        await using var daemon = await SftpDaemon.StartAsync();
+        var done = daemon.Make("done.bin", 5_000_000);
+        var bytes = daemon.Make("big.bin", 60_000_000);
+        await daemon.SftpAsync("put done.bin /done.bin");
+        await File.WriteAllTextAsync(daemon.PathOf("slow"), "put big.bin /big.bin\n");
+        using var client = daemon.Start("sshpass", daemon.SftpArguments("admin", "slow", "-l", "40000"));
+        await UntilSizeAsync(daemon, "/big.bin", 8_000_000);
+
+        await daemon.KillAsync();
+        await client.WaitForExitAsync();
+        Assert.NotEqual(0, client.ExitCode);
+
+        // A sequential upload of more than 4 MiB is kept even then.
+        Assert.InRange(await SizeAsync(daemon, "/big.bin"), 4 << 20, bytes.Length - 1);
+
+        await daemon.SftpAsync("get /done.bin done.back", "reput big.bin /big.bin", "get /big.bin big.back");
+        Assert.Equal(done, daemon.Read("done.back"));
+        Assert.Equal(bytes, daemon.Read("big.back"));
+    }
+
     private static void MakeTree(SftpDaemon daemon)
     {
         for (var i = 0; i < 40; i++)

@@ -248,6 +248,26 @@ public sealed class ContentTests : IAsyncLifetime
     }
 
     [Fact(Timeout = TimeoutMs)]
+    public async Task Bytes_behind_the_promised_size_are_dropped_on_reopening()
+    {
+        var bytes = Noise(1, 30_000_001);
+        long content;
+        await using (var sink = _store.Contents.Begin())
+        {
+            await sink.WriteAsync(bytes.AsMemory(0, 5_000_001), CancellationToken.None);
+            content = await sink.FlushAsync((_, id, _) => id, CancellationToken.None);
+            await sink.WriteAsync(Noise(2, 20_000_000), CancellationToken.None);
+        }
+
+        Assert.True(await Count("SELECT max(size) FROM content") > 5_000_001, "nothing was on disk beyond what was promised");
+        await using var resumed = await _store.Contents.ReopenAsync(content, 5_000_001, CancellationToken.None);
+        Assert.Equal(5_000_001, resumed.Length);
+        await resumed.WriteAsync(bytes.AsMemory(5_000_001), CancellationToken.None);
+        var whole = await resumed.SealAsync((_, c) => c, CancellationToken.None);
+        Assert.Equal(bytes, await _store.ReadAll(whole.Id, bytes.Length));
+    }
+
+    [Fact(Timeout = TimeoutMs)]
     public async Task Many_sinks_at_once_give_back_their_buffers()
     {
         await Task.WhenAll(Enumerable.Range(0, 24).Select(i => Task.Run(async () =>
