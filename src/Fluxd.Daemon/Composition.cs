@@ -92,6 +92,7 @@ internal sealed partial class Composition : IAsyncDisposable
         var hostKeys = config.Sftp.Enabled ? OpenHostKeys(config.Sftp) : null;
         var frontends = new List<IFrontend> { MakeAdmin(config.Admin, control, hostKeys) };
         var api = MakeApi();
+        var quic = config.Quic.Enabled ? MakeQuic(config.Quic, api) : null;
         if (hostKeys is not null)
         {
             frontends.Add(MakeSftp(config.Sftp, hostKeys));
@@ -99,10 +100,10 @@ internal sealed partial class Composition : IAsyncDisposable
 
         if (config.Http.Enabled)
         {
-            frontends.Add(MakeHttp(config.Http, api));
+            frontends.Add(MakeHttp(config.Http, api, () => quic?.AltSvc ?? ""));
         }
 
-        if (config.Quic.Enabled && MakeQuic(config.Quic, api) is { } quic)
+        if (quic is not null)
         {
             frontends.Add(quic);
         }
@@ -171,8 +172,8 @@ internal sealed partial class Composition : IAsyncDisposable
         return api;
     }
 
-    private HttpFrontend MakeHttp(HttpConfig config, HttpApi api) => HttpParts.Make(
-        api, new HouseEndpoints(Health, Metrics, _config, Identity.Authenticator), config, _inherited, _loggers, _certificates, _links);
+    private HttpFrontend MakeHttp(HttpConfig config, HttpApi api, Func<string> altSvc) => HttpParts.Make(
+        api, new HouseEndpoints(Health, Metrics, _config, Identity.Authenticator), config, _inherited, _loggers, _certificates, _links, altSvc);
 
     private HostKeyStore OpenHostKeys(SftpConfig config)
     {
@@ -230,6 +231,9 @@ internal sealed partial class Composition : IAsyncDisposable
                 Chunks = _trees.ChunkUploads,
                 Feed = _trees.Feed,
                 Sessions = Identity.Sessions,
+                Transfers = Transfers,
+                IssueToken = api.IssueToken,
+                VerifyToken = api.VerifyToken,
                 Loggers = _loggers,
             },
             Loggers = _loggers,

@@ -229,7 +229,7 @@ public sealed class MemoryUploads(MemoryFiles files, TimeProvider? clock = null)
 
     public async Task<IReadOnlyList<bool>> HaveAsync(Principal who, UploadId id, IReadOnlyList<ChunkHash> chunks, FilePath? basePath, CancellationToken ct)
     {
-        var known = basePath is null ? [] : await CutAsync(who, basePath, ct);
+        var known = await CutAsync(who, basePath ?? (await GetAsync(who, id, ct)).Target, ct);
         lock (_gate)
         {
             var session = Find(who, id);

@@ -6,6 +6,7 @@ using Fluxd.Transports.Http.Proxies;
 using Fluxd.Transports.Http.Tls;
 using Fluxd.Transports.Net;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace Fluxd.Daemon.Http;
@@ -21,7 +22,8 @@ internal static class HttpParts
         ? CertificateFiles.Open(config.Cert, config.Key.Length > 0 ? config.Key : config.Cert, TimeProvider.System, loggers)
         : SelfMadeCertificate.OpenOrMake(stateFolder, TimeProvider.System);
 
-    public static HttpFrontend Make(HttpApi api, HouseEndpoints house, HttpConfig config, InheritedSockets inherited, ILoggerFactory loggers, ICertificateProvider certificates, LinkTuning tuning) => new(new HttpFrontendOptions
+    /// <param name="altSvc">Where HTTP/3 is served too; empty while it is not.</param>
+    public static HttpFrontend Make(HttpApi api, HouseEndpoints house, HttpConfig config, InheritedSockets inherited, ILoggerFactory loggers, ICertificateProvider certificates, LinkTuning tuning, Func<string> altSvc) => new(new HttpFrontendOptions
     {
         Config = config,
         Inherited = inherited,
@@ -34,10 +36,22 @@ internal static class HttpParts
         },
         Map = app =>
         {
+            app.Use(next => http => AdvertiseAsync(http, altSvc(), next));
             app.UseFluxdHttp(api);
             app.UseRouting();
             house.Map(app);
             app.UseEndpoints(_ => { });
         },
     });
+
+    /// <summary>Only to who speaks TLS with us directly: behind a proxy our UDP port is not the one that clients could reach.</summary>
+    private static Task AdvertiseAsync(HttpContext http, string altSvc, RequestDelegate next)
+    {
+        if (altSvc.Length > 0 && http.Request.IsHttps)
+        {
+            http.Response.Headers.AltSvc = altSvc;
+        }
+
+        return next(http);
+    }
 }

@@ -33,6 +33,9 @@ internal static class ClientLimits
     /// <summary>Nothing at all from the server for this long is a dead connection.</summary>
     public static readonly TimeSpan Silence = TimeSpan.FromSeconds(60);
 
+    /// <summary>No handshake over UDP for this long: it is blocked, as in many guest networks. Three lost flights still fit.</summary>
+    public static readonly TimeSpan UdpPatience = TimeSpan.FromSeconds(5);
+
     /// <summary>Removing more than this at once is held back (a wrong folder, an unmounted disk) …</summary>
     public const int RemovalsMax = 500;
 

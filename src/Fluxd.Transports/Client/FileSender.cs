@@ -44,7 +44,7 @@ public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock
             notes.Remember(key, upload.Id);
         }
 
-        var hash = await SendBytesAsync(localPath, target, size, upload, meter, ct);
+        var hash = await SendBytesAsync(localPath, size, upload, meter, ct);
         RefuseIfChanged(localPath, size, modified);
         await link.CompleteAsync(upload.Id, ct);
         notes.Forget(key);
@@ -67,7 +67,7 @@ public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock
         }
     }
 
-    private async Task<byte[]> SendBytesAsync(string localPath, FilePath target, long size, RemoteUpload upload, TransferMeter meter, CancellationToken ct)
+    private async Task<byte[]> SendBytesAsync(string localPath, long size, RemoteUpload upload, TransferMeter meter, CancellationToken ct)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         await using var file = new FileStream(localPath, FileMode.Open, FileAccess.Read, FileShare.Read, 0, FileOptions.SequentialScan | FileOptions.Asynchronous);
@@ -86,7 +86,7 @@ public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock
 
             // One window is on its way while the next is read and hashed.
             await sending;
-            sending = SendWindowAsync(upload.Id, offset, window, target, meter, ct);
+            sending = SendWindowAsync(upload.Id, offset, window, meter, ct);
             offset += window.Length;
         }
 
@@ -142,9 +142,10 @@ public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock
         return window with { Length = at };
     }
 
-    private async Task SendWindowAsync(string id, long offset, Window window, FilePath target, TransferMeter meter, CancellationToken ct)
+    private async Task SendWindowAsync(string id, long offset, Window window, TransferMeter meter, CancellationToken ct)
     {
-        var have = await link.HaveAsync(id, [.. window.Recipe.Select(c => c.Hash)], target, ct);
+        // No base is named: the server then takes the target as it is now, and there need not be one yet.
+        var have = await link.HaveAsync(id, [.. window.Recipe.Select(c => c.Hash)], null, ct);
         var wanted = Enumerable.Range(0, window.Recipe.Count).Where(i => !have[i]).ToList();
         await PutAsync(id, window, wanted, meter, ct);
         var answer = await link.AppendAsync(id, offset, window.Recipe, ct);

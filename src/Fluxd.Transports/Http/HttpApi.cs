@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Text.Json;
 using Fluxd.Core;
+using Fluxd.Core.Accounts;
 using Fluxd.Transports.Http.Auth;
 using Fluxd.Transports.Http.Feed;
 using Fluxd.Transports.Http.Files;
@@ -54,6 +55,12 @@ public sealed partial class HttpApi : IDisposable
             .. UploadRoutes.All, .. DeltaRoutes.All, .. BatchRoutes.All, .. FeedRoutes.All, .. PageRoutes.All, .. OpenApiRoutes.All,
         ]);
     }
+
+    /// <summary>A short-lived token with all that <paramref name="who"/> may do; for the other frontends.</summary>
+    public string IssueToken(Principal who, TimeSpan lifetime) => Tokens.Issue(who, Scopes.All, who.PathPrefix, lifetime, null).Token;
+
+    /// <summary>Who a short-lived token stands for; null for any that is no good.</summary>
+    public Principal? VerifyToken(string token) => Tokens.Verify(token);
 
     internal HttpServices Services { get; }
 

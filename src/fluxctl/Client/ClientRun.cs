@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Fluxd.Core;
+using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
 using Fluxd.Transports.Client;
 
@@ -19,25 +20,73 @@ internal sealed class ClientRun : IAsyncDisposable
 {
     public static readonly Option<string> ProfileOption = new("--profile") { Description = "Which signed-in server", DefaultValueFactory = _ => "default", HelpName = "NAME" };
 
+    public static readonly Option<bool> QuicOption = new("--quic") { Description = "Over QUIC or not at all; else QUIC for a server signed in to as quic://, with HTTPS where UDP is blocked" };
+
     private readonly bool _json;
     private readonly bool _live = !Console.IsErrorRedirected;
 
-    public ClientRun(Context context)
+    private ClientRun(Context context, Profile profile)
     {
         _json = context.Json;
-        var profile = Profiles.Find(context.Get(ProfileOption) ?? "default");
         Server = profile.Url + "\n" + profile.User;
-        Link = new RetryingLink(new HttpLink(Target(profile)), TimeProvider.System, words => Note(words));
     }
 
     /// <summary>Names server and account for resumes.</summary>
     public string Server { get; }
 
-    public ILink Link { get; }
+    public ILink Link { get; private set; } = null!;
 
     public FileSender Sender => new(Link, new ResumeNotes(Path.Combine(Profiles.Folder, "resume")), TimeProvider.System);
 
     public FileReceiver Receiver => new(Link, TimeProvider.System);
+
+    private static async Task<ClientRun> OpenAsync(Context context, CancellationToken ct)
+    {
+        var profile = Profiles.Find(context.Get(ProfileOption) ?? "default");
+        var run = new ClientRun(context, profile);
+        run.Link = new RetryingLink(await run.ChooseAsync(profile, context.Get(QuicOption), ct), TimeProvider.System, run.Note);
+        return run;
+    }
+
+    private async Task<ILink> ChooseAsync(Profile profile, bool quicOnly, CancellationToken ct)
+    {
+        var address = profile.Quic ?? (quicOnly ? new Uri(profile.Url).Authority : null);
+        if (address is null)
+        {
+            return new HttpLink(Target(profile));
+        }
+
+        var quic = new QuicLink(QuicTarget(address, new TokenCredential(profile.Token), profile.Pin));
+        try
+        {
+            await quic.ConnectAsync(ct);
+            return quic;
+        }
+        catch (FluxException error) when (error.Error == FluxError.Unavailable)
+        {
+            await quic.DisposeAsync();
+            if (quicOnly)
+            {
+                throw new CommandFailure(ExitCodes.Unreachable, error.Message);
+            }
+
+            // Only what can't be a different server's doing: a wrong certificate or a refused login is never retried elsewhere.
+            Note($"{error.Message} Going over HTTPS.");
+            return new HttpLink(Target(profile));
+        }
+        catch
+        {
+            await quic.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <param name="address">Host and port, as in a URL.</param>
+    public static QuicTarget QuicTarget(string address, Credential credential, string? pin)
+    {
+        var url = new Uri("https://" + address);
+        return new QuicTarget { Host = url.IdnHost, Port = url.Port, Credential = credential, Pin = pin };
+    }
 
     private static LinkTarget Target(Profile profile) => new()
     {
@@ -49,12 +98,12 @@ internal sealed class ClientRun : IAsyncDisposable
     /// <summary>Makes a client command: failures of the server become one sentence and an exit code.</summary>
     public static Command Make(Verb verb, Func<ClientRun, Context, CancellationToken, Task> work)
     {
-        verb.With(ProfileOption);
+        verb.With(ProfileOption, QuicOption);
         return verb.Does(async (context, ct) =>
         {
             try
             {
-                await using var run = new ClientRun(context);
+                await using var run = await OpenAsync(context, ct);
                 await work(run, context, ct);
                 return ExitCodes.Good;
             }

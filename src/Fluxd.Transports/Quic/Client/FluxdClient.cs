@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Chunking;
@@ -155,6 +156,19 @@ public sealed partial class FluxdClient : IAsyncDisposable
 
     public Task<NodeInfo> MakeFolderAsync(FilePath path, bool parents, CancellationToken ct) =>
         CallAsync(Frame(FluxdOperation.MakeFolder).Bytes(path.ToBytes()).Flag(parents), FluxdRecords.Node, ct);
+
+    /// <summary>SHA-256 of the whole content.</summary>
+    public Task<byte[]> ChecksumAsync(FilePath path, CancellationToken ct) =>
+        CallAsync(Frame(FluxdOperation.Checksum).Bytes(path.ToBytes()), static (ref FrameReader answer) =>
+        {
+            _ = answer.I64(); // version and size: for who wants to know what was hashed
+            _ = answer.I64();
+            return answer.Raw(SHA256.HashSizeInBytes).ToArray();
+        }, ct);
+
+    /// <summary>A token that stands for this login for a while, so that a password need not be kept.</summary>
+    public Task<string> IssueTokenAsync(TimeSpan lifetime, CancellationToken ct) =>
+        CallAsync(Frame(FluxdOperation.IssueToken).U32((int)lifetime.TotalSeconds), static (ref FrameReader answer) => answer.Text(), ct);
 
     private static ListPage ReadList(ref FrameReader answer)
     {

@@ -19,6 +19,9 @@ public sealed record FluxdClientOptions
     /// <summary>SHA-256 of the certificate in hex, pinned at the first login; null asks the system's roots.</summary>
     public string? PinnedFingerprint { get; init; }
 
+    /// <summary>Asked with the fingerprint in hex when nobody vouches for the certificate and nothing is pinned; true trusts it.</summary>
+    public Func<string, bool>? TrustOnFirstUse { get; init; }
+
     /// <summary>How this program calls itself in the server's list of sessions.</summary>
     public string ClientName { get; init; } = "";
 
@@ -32,7 +35,8 @@ public sealed record FluxdClientOptions
     {
         ServerName = ServerName,
         Protocol = Protocol.FluxdProtocol.Alpn,
-        Verify = certificates => ServerTrust.Judge(certificates, ServerName, PinnedFingerprint),
+        Verify = certificates => ServerTrust.Judge(certificates, ServerName, PinnedFingerprint)
+            || (PinnedFingerprint is null && TrustOnFirstUse?.Invoke(ServerTrust.FingerprintOf(certificates[0])) == true),
         IsLocal = IsLocal,
         KeepAlive = KeepAlive,
         IdleTimeout = IdleTimeout,
@@ -42,6 +46,8 @@ public sealed record FluxdClientOptions
 /// <summary>Is this the server that was meant? By the pinned fingerprint alone, or by name and the system's roots.</summary>
 internal static class ServerTrust
 {
+    public static string FingerprintOf(X509Certificate2 certificate) => Convert.ToHexString(SHA256.HashData(certificate.RawDataMemory.Span));
+
     public static bool Judge(IReadOnlyList<X509Certificate2> certificates, string serverName, string? pinned)
     {
         var leaf = certificates[0];

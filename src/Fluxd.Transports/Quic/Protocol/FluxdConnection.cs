@@ -131,7 +131,10 @@ internal sealed partial class FluxdConnection(MultiplexedConnectionContext trans
             throw FluxException.Conflict("This connection is authenticated already; open another one for another user.");
         }
 
-        var result = await services.Authenticator.AuthenticateAsync(credential, Peer, AuthMethods.None, ct);
+        // What is no good token goes on to the judge, who refuses it and counts the failure against the peer.
+        var result = credential is TokenCredential token && services.VerifyToken?.Invoke(token.Token) is { } known && (token.UserName ?? known.UserName) == known.UserName
+            ? new AuthResult(AuthOutcome.Success, known)
+            : await services.Authenticator.AuthenticateAsync(credential, Peer, AuthMethods.None, ct);
         if (result is { Outcome: AuthOutcome.Success, Principal: { } principal })
         {
             _session = services.Sessions?.Register(principal, Peer, client, () => Abort(FluxdCodes.AuthenticationFailed, "the session was ended"));

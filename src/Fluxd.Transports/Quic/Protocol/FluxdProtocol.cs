@@ -25,6 +25,9 @@ internal static class FluxdProtocol
     public const int EventsPerFrameMax = 100;
 
     public const int BodyBufferBytes = 256 * 1024;
+
+    /// <summary>A login that is kept on a disk ends after a day; the same as HTTP's.</summary>
+    public const int TokenSecondsMax = 24 * 3600;
 }
 
 internal enum FluxdOperation : byte
@@ -47,6 +50,8 @@ internal enum FluxdOperation : byte
     Move = 16,
     MakeFolder = 17,
     Events = 18,
+    Checksum = 19,
+    IssueToken = 20,
 }
 
 /// <summary>Application codes of CONNECTION_CLOSE, RESET_STREAM and STOP_SENDING.</summary>

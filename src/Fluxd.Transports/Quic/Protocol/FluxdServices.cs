@@ -26,5 +26,11 @@ public sealed record FluxdServices
 
     public ITransfers? Transfers { get; init; }
 
+    /// <summary>Short-lived tokens for who is signed in, the same ones as HTTP's; null where none are issued.</summary>
+    public Func<Principal, TimeSpan, string>? IssueToken { get; init; }
+
+    /// <summary>Who a short-lived token stands for; null for a wrong, old or withdrawn one.</summary>
+    public Func<string, Principal?>? VerifyToken { get; init; }
+
     public required ILoggerFactory Loggers { get; init; }
 }

@@ -33,6 +33,8 @@ internal sealed partial class FluxdStream
         FluxdOperation.Move => MoveAsync(fields, who, ct),
         FluxdOperation.MakeFolder => MakeFolderAsync(fields, who, ct),
         FluxdOperation.Events => EventsAsync(fields, who, ct),
+        FluxdOperation.Checksum => ChecksumAsync(fields, who, ct),
+        FluxdOperation.IssueToken => IssueTokenAsync(fields, who, ct),
         _ => throw FluxException.Invalid($"Unknown operation {(byte)operation}; this server speaks fluxd/1 as of its specification."),
     };
 

@@ -1,0 +1,297 @@
+using System.Buffers;
+using System.Net;
+using System.Runtime.CompilerServices;
+using Fluxd.Core;
+using Fluxd.Core.Accounts;
+using Fluxd.Core.Chunking;
+using Fluxd.Core.Files;
+using Fluxd.Core.Uploads;
+using Fluxd.Transports.Http.Files;
+using Fluxd.Transports.Quic.Client;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Fluxd.Transports.Client;
+
+/// <summary>Where a server speaks fluxd/1 and what to say to it.</summary>
+public sealed record QuicTarget
+{
+    public required string Host { get; init; }
+
+    public required int Port { get; init; }
+
+    public required Credential Credential { get; init; }
+
+    /// <summary>SHA-256 of the certificate in hex, for one that no authority vouches for.</summary>
+    public string? Pin { get; init; }
+
+    /// <summary>As in <see cref="FluxdClientOptions.TrustOnFirstUse"/>.</summary>
+    public Func<string, bool>? TrustOnFirstUse { get; init; }
+}
+
+/// <summary>The link over fluxd/1. Connects when it is first needed, and anew after a loss.</summary>
+public sealed class QuicLink(QuicTarget target) : ILink
+{
+    private readonly SemaphoreSlim _connecting = new(1);
+    private FluxdClient? _client;
+
+    public string Name => "quic";
+
+    /// <exception cref="FluxException">Unavailable: no library here, or no answer over UDP. Denied: another certificate. Unauthenticated.</exception>
+    public async Task<LoginInfo> ConnectAsync(CancellationToken ct) => await (await ClientAsync(ct)).Login;
+
+    /// <summary>For a login that is to be kept: the token stands in for the password.</summary>
+    public async Task<string> IssueTokenAsync(TimeSpan lifetime, CancellationToken ct) => await (await ClientAsync(ct)).IssueTokenAsync(lifetime, ct);
+
+    public async Task<RemoteEntry?> FindAsync(FilePath path, CancellationToken ct)
+    {
+        try
+        {
+            return Entry(path, await (await ClientAsync(ct)).StatAsync(path, followLink: true, ct));
+        }
+        catch (FluxException error) when (error.Error is FluxError.NotFound or FluxError.NotFolder)
+        {
+            return null;
+        }
+    }
+
+    public async IAsyncEnumerable<RemoteEntry> ListAsync(FilePath folder, [EnumeratorCancellation] CancellationToken ct)
+    {
+        for (string? cursor = null; ;)
+        {
+            var page = await (await ClientAsync(ct)).ListAsync(folder, cursor, ct);
+            foreach (var node in page.Entries)
+            {
+                yield return Entry(folder.Append(node.Name), node);
+            }
+
+            cursor = page.Next;
+            if (cursor is null)
+            {
+                yield break;
+            }
+        }
+    }
+
+    public async Task MakeFolderAsync(FilePath path, CancellationToken ct)
+    {
+        var client = await ClientAsync(ct);
+        try
+        {
+            await client.MakeFolderAsync(path, parents: true, ct);
+        }
+        catch (FluxException error) when (error.Error == FluxError.Exists)
+        {
+            if ((await client.StatAsync(path, followLink: true, ct)).Kind != NodeKind.Folder)
+            {
+                throw;
+            }
+        }
+    }
+
+    public async Task RemoveAsync(FilePath path, bool recursive, CancellationToken ct)
+    {
+        var client = await ClientAsync(ct);
+        var node = await client.StatAsync(path, followLink: false, ct);
+        await (node.Kind == NodeKind.Folder ? client.RemoveFolderAsync(path, recursive, ct) : client.RemoveFileAsync(path, ct));
+    }
+
+    public async Task MoveAsync(FilePath from, FilePath to, bool replace, CancellationToken ct) =>
+        await (await ClientAsync(ct)).MoveAsync(from, to, replace, ct);
+
+    public async Task ReadAsync(FilePath path, string tag, long offset, Memory<byte> buffer, CancellationToken ct)
+    {
+        var content = ETag.Parse(tag) ?? throw FluxException.Invalid("The file's tag is none of fluxd's.");
+        await using var download = await (await ClientAsync(ct)).GetAsync(path, offset, buffer.Length, content, ct);
+        if (download.Length != buffer.Length)
+        {
+            throw FluxException.Conflict("The file is shorter than it was said to be; run the same command again.");
+        }
+
+        while (!buffer.IsEmpty)
+        {
+            var read = await download.Body.ReadAsync(ct);
+            var take = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, buffer.Length));
+            take.CopyTo(buffer.Span);
+            buffer = buffer[(int)take.Length..];
+            download.Body.AdvanceTo(take.End);
+            if (read.IsCompleted && !buffer.IsEmpty)
+            {
+                throw new IOException("The connection ended in the middle of the data.");
+            }
+        }
+    }
+
+    public async Task<byte[]> HashAsync(FilePath path, CancellationToken ct) => await (await ClientAsync(ct)).ChecksumAsync(path, ct);
+
+    public async Task PutAsync(FilePath path, ReadOnlyMemory<byte> content, byte[] sha256, DateTimeOffset modified, CancellationToken ct)
+    {
+        var client = await ClientAsync(ct);
+        var request = Request(path, content.Length, modified) with { ExpectedDigest = new ContentDigest(DigestAlgorithm.Sha256, sha256) };
+        var upload = await client.OpenUploadAsync(request, ct);
+        if (!content.IsEmpty)
+        {
+            await using var stream = new MemoryStream(content.ToArray(), writable: false);
+            await client.AppendAsync(upload.Id, 0, stream, ct);
+        }
+
+        await client.CommitAsync(upload.Id, ct);
+    }
+
+    public async Task<RemoteUpload> BeginAsync(FilePath path, long size, DateTimeOffset modified, CancellationToken ct) =>
+        Upload(await (await ClientAsync(ct)).OpenUploadAsync(Request(path, size, modified), ct));
+
+    public async Task<RemoteUpload?> FindUploadAsync(string id, CancellationToken ct)
+    {
+        try
+        {
+            return Upload(await (await ClientAsync(ct)).GetUploadAsync(IdOf(id), ct));
+        }
+        catch (FluxException error) when (error.Error is FluxError.NotFound or FluxError.Gone)
+        {
+            return null;
+        }
+    }
+
+    public async Task<IReadOnlyList<bool>> HaveAsync(string id, IReadOnlyList<ChunkHash> chunks, FilePath? basePath, CancellationToken ct) =>
+        await (await ClientAsync(ct)).HaveAsync(IdOf(id), chunks, basePath, ct);
+
+    /// <summary>Each on a stream of its own: a lost packet stalls one chunk.</summary>
+    public async Task PutChunksAsync(string id, IReadOnlyList<ChunkBytes> chunks, CancellationToken ct)
+    {
+        var client = await ClientAsync(ct);
+        var upload = IdOf(id);
+        await Parallel.ForEachAsync(
+            chunks,
+            new ParallelOptions { MaxDegreeOfParallelism = ClientLimits.Parallel, CancellationToken = ct },
+            async (chunk, stop) => await client.PutChunkAsync(upload, chunk.Hash, chunk.Bytes, stop));
+    }
+
+    public async Task<RecipeAppend> AppendAsync(string id, long offset, IReadOnlyList<ChunkRef> recipe, CancellationToken ct) =>
+        await (await ClientAsync(ct)).AppendRecipeAsync(IdOf(id), offset, recipe, ct);
+
+    public async Task CompleteAsync(string id, CancellationToken ct) => await (await ClientAsync(ct)).CommitAsync(IdOf(id), ct);
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_client is not null)
+        {
+            await _client.DisposeAsync();
+        }
+
+        _connecting.Dispose();
+    }
+
+    private static UploadRequest Request(FilePath path, long size, DateTimeOffset modified) => new()
+    {
+        Target = path,
+        Size = size,
+        MakeParents = true,
+        Attributes = new AttributeChange { ModifiedAt = FileTime.From(modified) },
+        Frontend = "quic",
+    };
+
+    private static RemoteEntry Entry(FilePath path, NodeInfo node) =>
+        new(path, node.Kind, node.Size, node.ContentTag.IsEmpty ? null : ETag.Of(node.ContentTag.Span), node.ModifiedAt.ToDateTimeOffset());
+
+    private static UploadId IdOf(string text) => UploadId.TryParse(text, out var id) ? id : throw FluxException.NotFound("That is no upload's name.");
+
+    private static RemoteUpload Upload(UploadInfo upload) => new(upload.Id.ToString(), upload.DurableOffset, upload.State == UploadState.Completed);
+
+    private async Task<FluxdClient> ClientAsync(CancellationToken ct)
+    {
+        if (_client is { Closed.IsCancellationRequested: false } open)
+        {
+            return open;
+        }
+
+        await _connecting.WaitAsync(ct);
+        try
+        {
+            if (_client is { } old)
+            {
+                if (!old.Closed.IsCancellationRequested)
+                {
+                    return old; // somebody else was faster
+                }
+
+                _client = null;
+                await old.DisposeAsync();
+            }
+
+            return _client = await ConnectToAnyAsync(ct);
+        }
+        finally
+        {
+            _connecting.Release();
+        }
+    }
+
+    /// <summary>In the resolver's order; the next address is for the case that nobody answers at the one before.</summary>
+    private async Task<FluxdClient> ConnectToAnyAsync(CancellationToken ct)
+    {
+        FluxException? failure = null;
+        foreach (var address in await AddressesAsync(ct))
+        {
+            try
+            {
+                return await ConnectToAsync(new IPEndPoint(address, target.Port), ct);
+            }
+            catch (FluxException error) when (error.Error == FluxError.Unavailable)
+            {
+                failure = error;
+            }
+        }
+
+        throw failure ?? new FluxException(FluxError.Unavailable, $"{target.Host} has no address.");
+    }
+
+    private async Task<IPAddress[]> AddressesAsync(CancellationToken ct)
+    {
+        try
+        {
+            return await Dns.GetHostAddressesAsync(target.Host, ct);
+        }
+        catch (System.Net.Sockets.SocketException error)
+        {
+            throw new FluxException(FluxError.Unavailable, $"{target.Host} can't be found: {error.Message}.", error);
+        }
+    }
+
+    private async Task<FluxdClient> ConnectToAsync(IPEndPoint server, CancellationToken ct)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        patience.CancelAfter(ClientLimits.UdpPatience);
+        FluxdClient? client = null;
+        try
+        {
+            client = await FluxdClient.ConnectAsync(Options(server), NullLogger.Instance, patience.Token);
+            patience.CancelAfter(ClientLimits.Silence); // UDP works; checking a password may take its time
+            await client.Login;
+            return client;
+        }
+        catch (Exception error)
+        {
+            if (client is not null)
+            {
+                await client.DisposeAsync();
+            }
+
+            if (error is OperationCanceledException && !ct.IsCancellationRequested)
+            {
+                throw new FluxException(FluxError.Unavailable, $"{target.Host}, port {target.Port}, does not answer over UDP (QUIC).", error);
+            }
+
+            throw;
+        }
+    }
+
+    private FluxdClientOptions Options(IPEndPoint server) => new()
+    {
+        Server = server,
+        ServerName = target.Host,
+        Credential = target.Credential,
+        PinnedFingerprint = target.Pin?.Replace(":", "", StringComparison.Ordinal),
+        TrustOnFirstUse = target.TrustOnFirstUse,
+        ClientName = "fluxctl",
+    };
+}

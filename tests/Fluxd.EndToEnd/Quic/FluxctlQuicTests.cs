@@ -1,0 +1,130 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Fluxd.EndToEnd.House;
+using Fluxd.Testing.Quic;
+using Xunit;
+
+namespace Fluxd.EndToEnd.Quic;
+
+/// <summary>fluxctl over fluxd/1 against the real daemon and its store.</summary>
+public sealed class FluxctlQuicTests
+{
+    [QuicFact(Timeout = 180_000)]
+    public async Task Thirty_megabytes_go_up_and_come_back_by_quic_alone()
+    {
+        await using var served = await ServedDaemon.StartAsync();
+        await LoginAsync(served);
+        var bytes = await served.MakeFileAsync("film.bin", 30_000_001);
+
+        await served.Ctl.RunAsync("put", served.Local("film.bin"), "--to", "/films/", "--quic");
+        await served.Ctl.RunAsync("get", "/films/film.bin", served.Local("back.bin"), "--quic");
+
+        Assert.Equal(SHA256.HashData(bytes), SHA256.HashData(await File.ReadAllBytesAsync(served.Local("back.bin"))));
+        Assert.Contains("film.bin", await served.Ctl.RunAsync("ls", "/films", "--quic"), StringComparison.Ordinal);
+    }
+
+    [QuicFact(Timeout = 180_000)]
+    public async Task A_tree_is_mirrored_and_changed_by_quic()
+    {
+        await using var served = await ServedDaemon.StartAsync();
+        await LoginAsync(served);
+        var deep = await served.MakeFileAsync("tree/a/b/deep.bin", 1_500_000);
+        var top = await served.MakeFileAsync("tree/top.txt", 12);
+        await served.MakeFileAsync("tree/empty", 0);
+
+        await served.Ctl.RunAsync("sync", served.Local("tree"), "server:/copy", "--quic");
+        await served.Ctl.RunAsync("mkdir", "/copy/a", "--quic"); // there already: fine
+        await served.Ctl.RunAsync("mv", "/copy/top.txt", "/copy/a/moved.txt", "--quic");
+        await served.Ctl.RunAsync("rm", "/copy/empty", "--quic");
+        await served.Ctl.RunAsync("sync", "server:/copy", served.Local("down"), "--quic");
+
+        Assert.Equal(deep, await File.ReadAllBytesAsync(served.Local("down/a/b/deep.bin")));
+        Assert.Equal(top, await File.ReadAllBytesAsync(served.Local("down/a/moved.txt")));
+        Assert.False(File.Exists(served.Local("down/empty")));
+        await served.Ctl.RunAsync("rm", "-r", "/copy", "--quic");
+        Assert.Equal("", await served.Ctl.RunAsync("ls", "--quic"));
+    }
+
+    [QuicFact(Timeout = 180_000)]
+    public async Task A_put_resumes_after_the_client_was_killed()
+    {
+        await using var served = await ServedDaemon.StartAsync();
+        await LoginAsync(served);
+        var bytes = await served.MakeFileAsync("film.bin", 100_000_000);
+
+        using (var first = served.Ctl.Start("put", served.Local("film.bin"), "--quic", "--json"))
+        {
+            // Three windows of 16 MiB being under way says that the first one is durable.
+            while (await first.StandardOutput.ReadLineAsync() is { } line && Number(line, "progress", "bytes") < 40_000_000)
+            {
+            }
+
+            first.Kill();
+            await first.WaitForExitAsync();
+            Assert.NotEqual(0, first.ExitCode);
+        }
+
+        var sent = (await served.Ctl.RunAsync("put", served.Local("film.bin"), "--quic", "--json")).Trim().Split('\n')[^1];
+        Assert.True(JsonDocument.Parse(sent).RootElement.GetProperty("resumed").GetBoolean());
+        Assert.InRange(Number(sent, "sent", "moved"), 1, bytes.Length - (12 << 20));
+        await served.Ctl.RunAsync("get", "/film.bin", served.Local("back.bin"), "--quic");
+        Assert.Equal(SHA256.HashData(bytes), SHA256.HashData(await File.ReadAllBytesAsync(served.Local("back.bin"))));
+    }
+
+    [QuicFact(Timeout = 180_000)]
+    public async Task Where_udp_is_blocked_https_takes_over_unless_quic_was_asked_for()
+    {
+        await using var served = await ServedDaemon.StartAsync();
+        await LoginAsync(served);
+        var bytes = await served.MakeFileAsync("a.bin", 3_000_000);
+        await served.Ctl.RunAsync("put", served.Local("a.bin"));
+
+        // A port that swallows everything, as a firewall does.
+        using var silent = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        silent.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        var path = served.Local("fluxctl/profiles.json");
+        var profiles = JsonNode.Parse(await File.ReadAllTextAsync(path))!;
+        Assert.Equal($"127.0.0.1:{served.Port}", (string?)profiles["profiles"]!["default"]!["quic"]);
+        profiles["profiles"]!["default"]!["quic"] = silent.LocalEndPoint!.ToString();
+        await File.WriteAllTextAsync(path, profiles.ToJsonString());
+
+        var (exit, _, errors) = await served.Ctl.TryAsync(null, "get", "/a.bin", served.Local("back.bin"));
+        Assert.Equal(0, exit);
+        Assert.Contains("Going over HTTPS", errors, StringComparison.Ordinal);
+        Assert.Equal(bytes, await File.ReadAllBytesAsync(served.Local("back.bin")));
+        Assert.Equal(3, (await served.Ctl.TryAsync(null, "ls", "--quic")).ExitCode);
+    }
+
+    [QuicFact(Timeout = 180_000)]
+    public async Task A_certificate_is_pinned_and_nothing_is_said_to_another()
+    {
+        await using var served = await ServedDaemon.StartAsync();
+        var url = $"quic://127.0.0.1:{served.Port}";
+        var (exit, _, errors) = await served.Ctl.TryAsync(served.Daemon.Password, "login", url, "--user", "admin", "--password-stdin");
+        Assert.Equal(3, exit);
+        Assert.Contains("--pin", errors, StringComparison.Ordinal);
+        var (wrong, _, _) = await served.Ctl.TryAsync(served.Daemon.Password, "login", url, "--user", "admin", "--password-stdin", "--pin", new string('0', 64));
+        Assert.Equal(3, wrong);
+        var (refused, _, words) = await served.Ctl.TryAsync("wrong", "login", url, "--user", "admin", "--password-stdin", "--accept-new");
+        Assert.Equal(1, refused);
+        Assert.Contains("do not fit", words, StringComparison.Ordinal);
+
+        await LoginAsync(served);
+        var profile = JsonNode.Parse(await File.ReadAllTextAsync(served.Local("fluxctl/profiles.json")))!["profiles"]!["default"]!;
+        Assert.Equal(64, ((string)profile["pin"]!).Length);
+        Assert.NotEqual(served.Daemon.Password, (string?)profile["token"]);
+    }
+
+    private static async Task LoginAsync(ServedDaemon served) =>
+        Assert.Contains("Signed in as admin", await served.Ctl.LoginAsync($"quic://127.0.0.1:{served.Port}", served.Daemon.Password), StringComparison.Ordinal);
+
+    /// <summary>−1 for a line about something else.</summary>
+    private static long Number(string line, string about, string field)
+    {
+        var json = JsonDocument.Parse(line).RootElement;
+        return json.GetProperty("event").GetString() == about && json.TryGetProperty(field, out var value) ? value.GetInt64() : -1;
+    }
+}
