@@ -22,6 +22,18 @@ internal sealed partial class FileStore
             Access.Check(who, Operation.Write, path);
         }
 
+        while (true)
+        {
+            if (await TryOpenAsync(who, path, request, writes, ct) is { } opened)
+            {
+                return opened;
+            }
+        }
+    }
+
+    /// <summary>Null when another handle published or moved the file meanwhile: then look again.</summary>
+    private async Task<IOpenFile?> TryOpenAsync(Principal who, FilePath path, OpenRequest request, bool writes, CancellationToken ct)
+    {
         var (view, plan) = await trees.ReadAsync(who, (view, db) => (view, PlanOpen(view, db, path, request, writes)), ct);
         if (plan.Spot.IsPast)
         {
@@ -29,27 +41,36 @@ internal sealed partial class FileStore
         }
 
         var file = open.Join(plan.Spot, view, writes, request.Frontend);
+        var prepared = false;
         try
         {
             await file.Gate.WaitAsync(ct);
             try
             {
-                await PrepareAsync(file, plan, request, writes, ct);
+                var now = await LookAgainAsync(who, file, plan, path, request, writes, ct);
+                if (now.Spot.Node?.Id == plan.Spot.Node?.Id && now.Spot.Parent == plan.Spot.Parent)
+                {
+                    plan = now;
+                    await PrepareAsync(file, plan, request, writes, ct);
+                    prepared = true;
+                }
             }
             finally
             {
                 file.Gate.Release();
             }
         }
-        catch
+        finally
         {
-            if (writes)
+            if (!prepared)
             {
-                open.LeaveWriting(file);
+                Leave(file, writes);
             }
+        }
 
-            open.Leave(file);
-            throw;
+        if (!prepared)
+        {
+            return null;
         }
 
         var committed = plan.Spot.Node is { } node ? new Committed(node.Version, new ContentRef(node.Content, node.Size, node.Tag)) : null;
@@ -74,6 +95,26 @@ internal sealed partial class FileStore
         }
 
         return copied;
+    }
+
+    /// <summary>
+    /// A dropped connection's handles may have kept or published what they wrote between the look and the gate. Whoever
+    /// resumes by appending must see that, or would begin an empty file with bytes from the middle.
+    /// </summary>
+    private async Task<OpenPlan> LookAgainAsync(
+        Principal who, OpenFile file, OpenPlan plan, FilePath path, OpenRequest request, bool writes, CancellationToken ct) =>
+        writes && !request.Exclusive && file.Draft is null
+            ? await trees.ReadAsync(who, (view, db) => PlanOpen(view, db, path, request, writes), ct)
+            : plan;
+
+    private void Leave(OpenFile file, bool writes)
+    {
+        if (writes)
+        {
+            open.LeaveWriting(file);
+        }
+
+        open.Leave(file);
     }
 
     private FileWriting Writing => field ??= new FileWriting(trees, open, sessions, contents, spool);
