@@ -55,21 +55,26 @@ public sealed class FluxctlQuicTests
         await LoginAsync(served);
         var bytes = await served.MakeFileAsync("film.bin", 100_000_000);
 
-        using (var first = served.Ctl.Start("put", served.Local("film.bin"), "--quic", "--json"))
-        {
-            // Three windows of 16 MiB being under way says that the first one is durable.
-            while (await first.StandardOutput.ReadLineAsync() is { } line && Number(line, "progress", "bytes") < 40_000_000)
-            {
-            }
-
-            first.Kill();
-            await first.WaitForExitAsync();
-            Assert.NotEqual(0, first.ExitCode);
-        }
+        await PutAndKillAsync(served);
 
         var sent = (await served.Ctl.RunAsync("put", served.Local("film.bin"), "--quic", "--json")).Trim().Split('\n')[^1];
         Assert.True(JsonDocument.Parse(sent).RootElement.GetProperty("resumed").GetBoolean());
         Assert.InRange(Number(sent, "sent", "moved"), 1, bytes.Length - (12 << 20));
+        await served.Ctl.RunAsync("get", "/film.bin", served.Local("back.bin"), "--quic");
+        Assert.Equal(SHA256.HashData(bytes), SHA256.HashData(await File.ReadAllBytesAsync(served.Local("back.bin"))));
+    }
+
+    [QuicFact(Timeout = 180_000)]
+    public async Task An_upload_begun_by_quic_is_finished_over_https()
+    {
+        await using var served = await ServedDaemon.StartAsync();
+        await LoginAsync(served);
+        var bytes = await served.MakeFileAsync("film.bin", 100_000_000);
+        await PutAndKillAsync(served);
+
+        await ChangeProfileAsync(served, profile => profile.Remove("quic"));
+        var sent = (await served.Ctl.RunAsync("put", served.Local("film.bin"), "--json")).Trim().Split('\n')[^1];
+        Assert.True(JsonDocument.Parse(sent).RootElement.GetProperty("resumed").GetBoolean());
         await served.Ctl.RunAsync("get", "/film.bin", served.Local("back.bin"), "--quic");
         Assert.Equal(SHA256.HashData(bytes), SHA256.HashData(await File.ReadAllBytesAsync(served.Local("back.bin"))));
     }
@@ -85,11 +90,11 @@ public sealed class FluxctlQuicTests
         // A port that swallows everything, as a firewall does.
         using var silent = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         silent.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        var path = served.Local("fluxctl/profiles.json");
-        var profiles = JsonNode.Parse(await File.ReadAllTextAsync(path))!;
-        Assert.Equal($"127.0.0.1:{served.Port}", (string?)profiles["profiles"]!["default"]!["quic"]);
-        profiles["profiles"]!["default"]!["quic"] = silent.LocalEndPoint!.ToString();
-        await File.WriteAllTextAsync(path, profiles.ToJsonString());
+        await ChangeProfileAsync(served, profile =>
+        {
+            Assert.Equal($"127.0.0.1:{served.Port}", (string?)profile["quic"]);
+            profile["quic"] = silent.LocalEndPoint!.ToString();
+        });
 
         var (exit, _, errors) = await served.Ctl.TryAsync(null, "get", "/a.bin", served.Local("back.bin"));
         Assert.Equal(0, exit);
@@ -120,6 +125,28 @@ public sealed class FluxctlQuicTests
 
     private static async Task LoginAsync(ServedDaemon served) =>
         Assert.Contains("Signed in as admin", await served.Ctl.LoginAsync($"quic://127.0.0.1:{served.Port}", served.Daemon.Password), StringComparison.Ordinal);
+
+    private static async Task PutAndKillAsync(ServedDaemon served)
+    {
+        using var first = served.Ctl.Start("put", served.Local("film.bin"), "--quic", "--json");
+
+        // Three windows of 16 MiB being under way says that the first one is durable.
+        while (await first.StandardOutput.ReadLineAsync() is { } line && Number(line, "progress", "bytes") < 40_000_000)
+        {
+        }
+
+        first.Kill();
+        await first.WaitForExitAsync();
+        Assert.NotEqual(0, first.ExitCode);
+    }
+
+    private static async Task ChangeProfileAsync(ServedDaemon served, Action<JsonObject> change)
+    {
+        var path = served.Local("fluxctl/profiles.json");
+        var file = JsonNode.Parse(await File.ReadAllTextAsync(path))!;
+        change(file["profiles"]!["default"]!.AsObject());
+        await File.WriteAllTextAsync(path, file.ToJsonString());
+    }
 
     /// <summary>−1 for a line about something else.</summary>
     private static long Number(string line, string about, string field)
