@@ -5,6 +5,8 @@ internal enum Deed
     Run,
     CheckConfig,
     InitStore,
+    RestoreStore,
+    RebuildStore,
     Version,
     Help,
 }
@@ -16,6 +18,8 @@ internal sealed record Arguments
         fluxd [--config FILE] [--set SECTION.KEY=VALUE]... [--check-config]
         fluxd --try DIRECTORY     try it out: everything below DIRECTORY, this machine only, a first user is made
         fluxd --init-store [--config FILE]   make an empty store where there is none (fluxctl store init)
+        fluxd --restore-store BACKUP FOLDER    make a store in FOLDER out of a backup (fluxctl store restore)
+        fluxd --rebuild-store [--config FILE]  a lost or damaged catalogue out of its newest copy and the log (fluxctl store rebuild)
         fluxd --version
 
         Without --config the settings come from /etc/fluxd/fluxd.toml if it is there, else from the defaults.
@@ -27,6 +31,9 @@ internal sealed record Arguments
     public Deed Deed { get; init; }
 
     public string? Config { get; init; }
+
+    /// <summary>What a restore reads and where it writes.</summary>
+    public (string From, string To)? Restore { get; init; }
 
     public string? TryFolder { get; init; }
 
@@ -47,6 +54,8 @@ internal sealed record Arguments
                 case "--set": overrides.Add(Override(Value())); break;
                 case "--check-config": parsed = parsed with { Deed = Deed.CheckConfig }; break;
                 case "--init-store": parsed = parsed with { Deed = Deed.InitStore }; break;
+                case "--restore-store": parsed = parsed with { Deed = Deed.RestoreStore, Restore = (Value(), Value()) }; break;
+                case "--rebuild-store": parsed = parsed with { Deed = Deed.RebuildStore }; break;
                 case "--version": parsed = parsed with { Deed = Deed.Version }; break;
                 case "--help" or "-h": parsed = parsed with { Deed = Deed.Help }; break;
                 default: throw new ArgumentException($"\"{args[i]}\" is no argument of fluxd; see fluxd --help.");

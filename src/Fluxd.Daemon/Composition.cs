@@ -11,6 +11,7 @@ using Fluxd.Daemon.Telemetry;
 using Fluxd.Store;
 using Fluxd.Store.Accounts;
 using Fluxd.Store.Files;
+using Fluxd.Store.Upkeep;
 using Fluxd.Transports.Http;
 using Fluxd.Transports.Net;
 using Fluxd.Transports.Quic;
@@ -40,6 +41,8 @@ internal sealed partial class Composition : IAsyncDisposable
     private readonly ICertificateProvider _certificates;
     private readonly LinkTuning _links;
     private readonly PastTimetable _past;
+    private readonly StoreUpkeep _upkeep;
+    private readonly CopyTimetable _copies;
     private readonly OtlpExport? _otlp;
     private readonly List<IDisposable> _owned = [];
 
@@ -52,6 +55,8 @@ internal sealed partial class Composition : IAsyncDisposable
         _certificates = HttpParts.OpenCertificates(now.Tls, _state.Path, loggers);
         _links = new LinkTuning(Enum.Parse<CongestionControl>(now.Net.Congestion, ignoreCase: true), OwnSubnets.Read());
         _past = new PastTimetable(trees.Keeper, TimeProvider.System, loggers.CreateLogger<PastTimetable>());
+        _upkeep = new StoreUpkeep(store);
+        _copies = new CopyTimetable(_upkeep, TimeProvider.System, loggers.CreateLogger<CopyTimetable>());
         _otlp = OtlpExport.Start(now.Telemetry);
         Health.Register("store", () => _store.Fault?.Message);
     }
@@ -127,6 +132,8 @@ internal sealed partial class Composition : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _past.DisposeAsync();
+        await _copies.DisposeAsync();
+        _upkeep.Dispose();
         _owned.ForEach(part => part.Dispose());
         await Identity.DisposeAsync();
         await _store.DisposeAsync();
@@ -140,7 +147,7 @@ internal sealed partial class Composition : IAsyncDisposable
         var services = new AdminServices(Identity.Accounts, Identity.Sessions, Transfers, control)
         {
             Checks = [new SystemChecks(_config.Current.Store.Path, _config.File), new AccountChecks(Identity.Accounts)],
-            Routes = [new SftpRoutes(hostKeys)],
+            Routes = [new SftpRoutes(hostKeys), new StoreRoutes(_upkeep, Identity.Accounts)],
         };
         var inherited = _inherited.Descriptors("admin");
         return new AdminFrontend(

@@ -27,6 +27,9 @@ internal static class Program
                 case Deed.Help:
                     Console.WriteLine(Arguments.Usage);
                     return 0;
+                case Deed.RestoreStore:
+                    Console.WriteLine(StoreOpening.Restore(arguments.Restore!.Value.From, arguments.Restore.Value.To));
+                    return 0;
             }
 
             var sources = SourcesOf(arguments);
@@ -41,6 +44,12 @@ internal static class Program
             {
                 await StoreOpening.InitAsync(config);
                 Console.WriteLine($"An empty store was made at {config.Store.Path}.");
+                return 0;
+            }
+
+            if (arguments.Deed == Deed.RebuildStore)
+            {
+                Console.WriteLine(StoreOpening.Rebuild(config));
                 return 0;
             }
 

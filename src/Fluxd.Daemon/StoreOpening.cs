@@ -3,6 +3,7 @@ using Fluxd.Daemon.Config;
 using Fluxd.Store;
 using Fluxd.Store.Files;
 using Fluxd.Store.Packs.Codecs;
+using Fluxd.Store.Upkeep.Copies;
 
 namespace Fluxd.Daemon;
 
@@ -30,6 +31,20 @@ internal static class StoreOpening
         return true;
     });
 
+    /// <summary>For <c>fluxctl store restore</c>.</summary>
+    public static string Restore(string backup, string target) => InWords(target, () =>
+    {
+        var bytes = StoreRestore.Run(backup, Path.GetFullPath(target));
+        return $"A store with {bytes} bytes of packs was made at {target}. Point [store] path there, and start fluxd.";
+    });
+
+    /// <summary>For <c>fluxctl store rebuild</c>.</summary>
+    public static string Rebuild(FluxdConfig config) => InWords(config.Store.Path, () =>
+    {
+        var copy = FluxdStore.Rebuild(OptionsOf(config, () => 0));
+        return $"The catalogue's copy of {copy.MadeAt:u} is in its place; what was committed since is played from the packs at the next start.";
+    });
+
     public static RetentionPolicy RetentionOf(StoreConfig config) =>
         new() { Keep = config.Retention.Span, BudgetOfQuota = config.VersionsPercent / 100.0 };
 
@@ -41,6 +56,18 @@ internal static class StoreOpening
         KeepFree = keepFree,
         UuidPath = Path.Combine(StateFolder.Open(config).Path, "store-uuid"),
     };
+
+    private static string InWords(string path, Func<string> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new FluxException(FluxError.Unavailable, $"The store at {path} can't be made whole: {e.Message}", e);
+        }
+    }
 
     private static async Task<T> InWordsAsync<T>(StoreConfig config, Func<Task<T>> work)
     {

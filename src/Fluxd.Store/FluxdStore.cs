@@ -4,6 +4,7 @@ using Fluxd.Store.Content;
 using Fluxd.Store.Disk;
 using Fluxd.Store.Packs;
 using Fluxd.Store.Packs.Codecs;
+using Fluxd.Store.Upkeep.Copies;
 
 namespace Fluxd.Store;
 
@@ -143,6 +144,19 @@ public sealed class FluxdStore : IAsyncDisposable
         }
     }
 
+    /// <summary>Puts the newest good copy in the place of a catalogue that is lost or damaged; the next opening plays the log on top.</summary>
+    internal static CatalogCopy Rebuild(StoreOptions options)
+    {
+        var disk = new LocalDisk(options.Path);
+        var manifest = (Directory.Exists(options.Path) ? StoreManifest.Read(disk) : null) ?? throw Missing(options);
+        RequireRemembered(options, manifest.Uuid);
+        using var processLock = TakeLock(disk, options);
+        var path = CatalogPath(options);
+        var copy = StoreRestore.Rebuild(path, new CatalogCopies(path, CopiesPathOf(options.Path)));
+        (manifest with { Generation = manifest.Generation + 1 }).Write(disk);
+        return copy;
+    }
+
     public async ValueTask DisposeAsync()
     {
         await Catalog.DisposeAsync();
@@ -150,9 +164,9 @@ public sealed class FluxdStore : IAsyncDisposable
         _lock.Dispose();
     }
 
-    internal static string CopiesPathOf(string store) => Path.Combine(store, SnapFolder);
+    private static string CopiesPathOf(string store) => Path.Combine(store, SnapFolder);
 
-    internal static string CatalogPath(StoreOptions options) =>
+    private static string CatalogPath(StoreOptions options) =>
         string.IsNullOrEmpty(options.CatalogPath) ? Path.Combine(options.Path, CatalogName) : options.CatalogPath;
 
     private static IDiskFile TakeLock(LocalDisk disk, StoreOptions options)

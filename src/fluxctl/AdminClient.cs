@@ -24,6 +24,13 @@ internal sealed class AdminClient : IDisposable
         };
     }
 
+    /// <summary>For calls that take as long as the disk needs. Before the first call.</summary>
+    public AdminClient WithoutTimeout()
+    {
+        _http.Timeout = System.Threading.Timeout.InfiniteTimeSpan;
+        return this;
+    }
+
     public async Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type, CancellationToken ct) => await ReadAsync(await SendAsync(HttpMethod.Get, path, null, ct), type, ct);
 
     public async Task<T> SendAsync<TRequest, T>(

@@ -11,6 +11,9 @@ internal static class ExitCodes
     /// <summary>The command line makes no sense.</summary>
     public const int Usage = 2;
 
+    /// <summary>store fsck found damage.</summary>
+    public const int Damaged = 2;
+
     /// <summary>No daemon answers at the socket, or this user may not ask it.</summary>
     public const int Unreachable = 3;
 

@@ -39,6 +39,12 @@ namespace Fluxd.Core.Admin;
 [JsonSerializable(typeof(IReadOnlyList<HostKeyRecord>))]
 [JsonSerializable(typeof(TransferRecord))]
 [JsonSerializable(typeof(IReadOnlyList<TransferRecord>))]
+[JsonSerializable(typeof(StoreStatRecord))]
+[JsonSerializable(typeof(FsckRecord))]
+[JsonSerializable(typeof(ScrubRecord))]
+[JsonSerializable(typeof(BackupRequest))]
+[JsonSerializable(typeof(BackupRecord))]
+[JsonSerializable(typeof(CopyRecord))]
 [JsonSerializable(typeof(ProblemRecord))]
 public sealed partial class AdminJson : JsonSerializerContext
 {

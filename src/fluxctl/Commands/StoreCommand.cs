@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.ComponentModel;
 using System.Diagnostics;
+using Fluxd.Core.Admin;
 
 namespace Fluxctl.Commands;
 
@@ -12,11 +13,98 @@ internal static class StoreCommand
 {
     private static readonly Option<string> s_config = new("--config") { Description = "fluxd's configuration file", HelpName = "FILE", Required = true };
 
+    private static readonly Option<bool> s_readData = new("--read-data") { Description = "Also read every chunk and compare it with its hash" };
+
+    private static readonly Option<long?> s_limit = new("--bytes-per-second") { Description = "How fast to read; 0: as fast as the disk can", HelpName = "BYTES" };
+
+    private static readonly Argument<string> s_folder = new("folder") { Description = "The backup's folder, on another disk; the daemon's user must be able to write there" };
+
+    private static readonly Argument<string> s_from = new("backup") { Description = "The backup's folder" };
+
+    private static readonly Argument<string> s_to = new("target") { Description = "Where the store is to be: an empty folder, or none yet" };
+
     public static Command Make() => new Verb("store", "The store of all files.").With(
         new Verb(
             "init", "Makes an empty store at [store] path, where there is none. The daemon must not be running.",
             "sudo -u fluxd fluxctl store init --config /etc/fluxd/fluxd.toml")
-            .With(s_config).Does((context, ct) => RunDaemonAsync(["--init-store", "--config", context.Get(s_config)!], ct)));
+            .With(s_config).Does((context, ct) => RunDaemonAsync(["--init-store", "--config", context.Get(s_config)!], ct)),
+        new Verb("stat", "What the store holds, and when it was last copied and read through.", "fluxctl store stat")
+            .Does(async (context, ct) => context.Answer(
+                await context.Daemon.GetAsync("store/stat", AdminJson.Default.StoreStatRecord, ct), AdminJson.Default.StoreStatRecord, Print)),
+        new Verb(
+            "fsck", "Compares the catalogue with itself and with the packs, and changes nothing. Exit code 2 when bytes of files are damaged.",
+            "fluxctl store fsck", "fluxctl store fsck --read-data")
+            .With(s_readData).Does(FsckAsync),
+        new Verb(
+            "scrub", "Reads all closed packs, flags what doesn't match its hash, and heals what was uploaded again since. Removes nothing.",
+            "fluxctl store scrub", "fluxctl store scrub --bytes-per-second 0")
+            .With(s_limit).Does(ScrubAsync),
+        new Verb("backup", "Copies the store while it runs; again into the same folder, only what is new.", "fluxctl store backup /mnt/backup/fluxd")
+            .With(s_folder).Does(BackupAsync),
+        new Verb("copy", "Copies the catalogue into snap/ inside the store, as happens daily.", "fluxctl store copy")
+            .Does(async (context, ct) => context.Answer(
+                await context.Daemon.WithoutTimeout().PostAsync("store/copy", AdminJson.Default.CopyRecord, ct), AdminJson.Default.CopyRecord,
+                copy => Show.Lines(("copy", copy.Path), ("made", Show.Time(copy.MadeAt)), ("size", Show.Size(copy.Bytes))))),
+        new Verb("restore", "Makes a store out of a backup. No daemon is needed.", "sudo -u fluxd fluxctl store restore /mnt/backup/fluxd /srv/fluxd")
+            .With(s_from, s_to).Does((context, ct) => RunDaemonAsync(["--restore-store", context.Get(s_from), context.Get(s_to)], ct)),
+        new Verb(
+            "rebuild", "Makes a lost or damaged catalogue anew out of its newest copy and the log in the packs. The daemon must not be running.",
+            "sudo -u fluxd fluxctl store rebuild --config /etc/fluxd/fluxd.toml")
+            .With(s_config).Does((context, ct) => RunDaemonAsync(["--rebuild-store", "--config", context.Get(s_config)!], ct)));
+
+    private static async Task<int> FsckAsync(Context context, CancellationToken ct)
+    {
+        var report = await context.Daemon.WithoutTimeout().PostAsync(
+            "store/fsck" + (context.Get(s_readData) ? "?read-data=true" : ""), AdminJson.Default.FsckRecord, ct);
+        context.Answer(report, AdminJson.Default.FsckRecord, Print);
+        return report.Damaged ? ExitCodes.Damaged : ExitCodes.Good;
+    }
+
+    private static async Task<int> ScrubAsync(Context context, CancellationToken ct)
+    {
+        var query = context.Get(s_limit) is { } limit ? FormattableString.Invariant($"?bytes-per-second={limit}") : "";
+        return context.Answer(
+            await context.Daemon.WithoutTimeout().PostAsync("store/scrub" + query, AdminJson.Default.ScrubRecord, ct), AdminJson.Default.ScrubRecord,
+            report => Show.Lines(
+                ("read", $"{report.Packs} packs, {report.Chunks} chunks, {Show.Size(report.Bytes)}"),
+                ("newly damaged", Show.Count(report.NewlyBad)),
+                ("healed", Show.Count(report.Healed)),
+                ("still damaged", Show.Count(report.StillBad))));
+    }
+
+    private static async Task<int> BackupAsync(Context context, CancellationToken ct) => context.Answer(
+        await context.Daemon.WithoutTimeout().SendAsync(
+            HttpMethod.Post, "store/backup", new BackupRequest(Path.GetFullPath(context.Get(s_folder))), AdminJson.Default.BackupRequest, AdminJson.Default.BackupRecord, ct),
+        AdminJson.Default.BackupRecord,
+        made => Show.Lines(
+            ("backup", made.Folder),
+            ("copied", $"{made.PacksCopied} packs, {Show.Size(made.BytesCopied)}"),
+            ("there before", $"{made.PacksKept} packs")));
+
+    private static void Print(StoreStatRecord stat) => Show.Lines(
+        ("store", $"{stat.Path} ({stat.Id})"),
+        ("state", stat.Problem ?? "reads and writes"),
+        ("packs", $"{stat.Packs}, {Show.Size(stat.PackBytes)}"),
+        ("catalogue", Show.Size(stat.CatalogBytes)),
+        ("current files", $"{stat.CurrentFiles}, {Show.Size(stat.CurrentBytes)}"),
+        ("disk", $"{Show.Size(stat.DiskBytesFree)} free of {Show.Size(stat.DiskBytesTotal)}"),
+        ("catalogue copied", stat.LastCopyAt is null ? "never" : Show.Time(stat.LastCopyAt)),
+        ("all read since", stat.OldestScrubAt is null ? "not yet" : Show.Time(stat.OldestScrubAt)));
+
+    private static void Print(FsckRecord report)
+    {
+        foreach (var finding in report.Findings)
+        {
+            Console.Out.WriteLine($"{(finding.Damage ? "DAMAGE" : "note  ")}  {Show.Plain(finding.What)}");
+            foreach (var path in finding.Paths)
+            {
+                Console.Out.WriteLine("        " + Show.Plain(path));
+            }
+        }
+
+        var more = report.More > 0 ? $", and {report.More} that are not listed" : "";
+        Console.Out.WriteLine(report.Findings.Count == 0 ? "No findings." : $"{report.Findings.Count} findings{more}.");
+    }
 
     private static async Task<int> RunDaemonAsync(string[] arguments, CancellationToken ct)
     {

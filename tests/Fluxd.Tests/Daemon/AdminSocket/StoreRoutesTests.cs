@@ -1,0 +1,105 @@
+using System.Diagnostics;
+using Fluxd.Daemon.AdminSocket;
+using Fluxd.Store.Upkeep;
+using Fluxd.Tests.Store.Accounts;
+using Fluxd.Tests.Store.Upkeep;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace Fluxd.Tests.Daemon.AdminSocket;
+
+/// <summary>fluxctl store … as a process against the admin socket of a real store.</summary>
+public sealed class StoreRoutesTests : UpkeepFixture
+{
+    [Fact(Timeout = 2 * TimeoutMs)]
+    public async Task An_administrator_looks_backs_up_and_hears_of_damage_by_exit_code()
+    {
+        await Work();
+        await WithDaemonAsync(async socket =>
+        {
+            Assert.Contains("reads and writes", (await RunAsync(socket, "store", "stat")).Output, StringComparison.Ordinal);
+            Assert.Equal(0, (await RunAsync(socket, "store", "fsck", "--read-data")).Code);
+            Assert.Equal(0, (await RunAsync(socket, "store", "copy")).Code);
+            Assert.Single(Copies.List());
+            var backup = await RunAsync(socket, "store", "backup", At("backup"));
+            Assert.True(backup.Code == 0, backup.Error);
+            Assert.Equal(1, (await RunAsync(socket, "store", "backup", At("store/in"))).Code);
+        });
+        await Flip("/big");
+        await WithDaemonAsync(async socket =>
+        {
+            var fsck = await RunAsync(socket, "store", "fsck", "--read-data");
+            Assert.Equal(2, fsck.Code);
+            Assert.Contains("/big", fsck.Output, StringComparison.Ordinal);
+            Assert.Equal(0, (await RunAsync(socket, "store", "fsck")).Code);
+            Assert.Contains("newly damaged", (await RunAsync(socket, "store", "scrub", "--bytes-per-second", "0")).Output, StringComparison.Ordinal);
+            Assert.Equal(2, (await RunAsync(socket, "store", "fsck")).Code);
+        });
+        Assert.Equal(0, (await RunAsync("none", "store", "restore", At("backup"), At("restored"))).Code);
+        Assert.Equal(1, (await RunAsync("none", "store", "restore", At("backup"), At("restored"))).Code);
+        await Reopen(At("restored"));
+        await EverythingReads();
+        await IsClean();
+    }
+
+    [Fact(Timeout = 2 * TimeoutMs)]
+    public async Task A_lost_catalogue_is_rebuilt_by_command_only_while_nobody_has_the_store()
+    {
+        await Work();
+        await Copies.MakeAsync(Ct);
+        await Put("/after", Noise(90, 900_000));
+        var config = At("fluxd.toml");
+        await File.WriteAllTextAsync(config, $"[store]\npath = \"{Home}\"\n[daemon]\nstate = \"{At("state")}\"\n");
+        Assert.Equal(1, (await RunAsync("none", "store", "rebuild", "--config", config)).Code);
+        await Store.DisposeAsync();
+        File.Delete(Path.Combine(Home, "catalog.db"));
+        var rebuilt = await RunAsync("none", "store", "rebuild", "--config", config);
+        Assert.True(rebuilt.Code == 0, rebuilt.Error);
+        await OpenAsync(Home);
+        Assert.Null(Store.Fault);
+        await EverythingReads();
+        await IsClean();
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_copy_is_made_once_a_day()
+    {
+        await Work();
+        using var upkeep = new StoreUpkeep(Store);
+        Assert.NotNull(await upkeep.CopyIfDueAsync(Ct));
+        Assert.Null(await upkeep.CopyIfDueAsync(Ct));
+        File.SetLastWriteTimeUtc(Copies.List()[0].Path, TimeProvider.System.GetUtcNow().UtcDateTime - TimeSpan.FromHours(25));
+        Assert.NotNull(await upkeep.CopyIfDueAsync(Ct));
+    }
+
+    private async Task WithDaemonAsync(Func<string, Task> work)
+    {
+        await using var house = await House.MakeAsync();
+        using var upkeep = new StoreUpkeep(Store);
+        var daemon = new AdminHouse.Control();
+        var socket = At("fluxd.sock");
+        var services = new AdminServices(house.Accounts, house.Identity.Sessions, daemon, daemon) { Routes = [new StoreRoutes(upkeep, house.Accounts)] };
+        await using var frontend = new AdminFrontend(services, new AdminOptions(socket), NullLoggerFactory.Instance);
+        await frontend.StartAsync(Ct);
+        await work(socket);
+    }
+
+    private static async Task<Outcome> RunAsync(string socket, params string[] args)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["FLUXCTL_SOCKET"] = socket;
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "fluxctl.dll"));
+        foreach (var arg in args)
+        {
+            start.ArgumentList.Add(arg);
+        }
+
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return new Outcome(process.ExitCode, await output, await error);
+    }
+
+    private sealed record Outcome(int Code, string Output, string Error);
+}
