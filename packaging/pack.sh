@@ -30,11 +30,6 @@ out/fluxd/fluxctl completion bash >"$tree/completion/fluxctl.bash"
 out/fluxd/fluxctl completion zsh >"$tree/completion/_fluxctl"
 
 # debhelper finds these by name.
-cp packaging/systemd/fluxd.service "$tree/debian/fluxd.service"
-for socket in packaging/systemd/*.socket; do
-  name=$(basename "$socket" .socket)
-  cp "$socket" "$tree/debian/fluxd.$name.socket"
-done
 cp packaging/systemd/fluxd.sysusers.conf "$tree/debian/fluxd.sysusers"
 cp packaging/systemd/fluxd.tmpfiles.conf "$tree/debian/fluxd.tmpfiles"
 cat >"$tree/debian/changelog" <<TEXT

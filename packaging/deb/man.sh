@@ -39,7 +39,7 @@ the configuration
 .I /var/lib/fluxd
 the store, unless [store] path names another place
 .TP
-.I /run/fluxd/admin.sock
+.I /run/fluxd/fluxd.sock
 what fluxctl talks to
 .TP
 .I /usr/share/doc/fluxd
