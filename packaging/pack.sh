@@ -23,7 +23,8 @@ cp -r packaging/deb/debian "$tree/debian"
 cp -r packaging/systemd "$tree/systemd"
 cp -r out/fluxd "$tree/publish"
 cp fluxd.toml.example "$tree/"
-cp docs/*.md docs/fluxd-reader.py CHANGELOG.md "$tree/docs/" 2>/dev/null || true
+cp docs/*.md docs/fluxd-reader.py "$tree/docs/"
+cp CHANGELOG.md "$tree/docs/release-notes.md"
 packaging/deb/conffile.sh fluxd.toml.example >"$tree/fluxd.toml"
 packaging/deb/man.sh out/fluxd "$version" "$tree/man"
 out/fluxd/fluxctl completion bash >"$tree/completion/fluxctl.bash"
@@ -35,7 +36,7 @@ cp packaging/systemd/fluxd.tmpfiles.conf "$tree/debian/fluxd.tmpfiles"
 cat >"$tree/debian/changelog" <<TEXT
 fluxd ($version) unstable; urgency=medium
 
-  * See /usr/share/doc/fluxd/CHANGELOG.md.
+  * See /usr/share/doc/fluxd/release-notes.md.
 
  -- fluxd maintainers <maintainers@fluxd.invalid>  $(date -R -u -d "@$SOURCE_DATE_EPOCH")
 TEXT
@@ -50,7 +51,7 @@ rm -rf out/portable
 mkdir -p "$portable/lib/fluxd"
 for project in src/Fluxd.Daemon src/fluxctl; do
   dotnet publish "$project" -c Release --self-contained false --nologo -v q -p:UseAppHost=false -p:DebugType=none \
-    -p:GenerateDocumentationFile=false -p:Version="$version" -o "$portable/lib/fluxd" >"$log" 2>&1 || { tail -n 30 "$log" >&2; exit 1; }
+    -p:PublishDocumentationFile=false -p:PublishReferencesDocumentationFiles=false -p:Version="$version" -o "$portable/lib/fluxd" >"$log" 2>&1 || { tail -n 30 "$log" >&2; exit 1; }
 done
 cp -r packaging/launchd "$portable/launchd"
 mv "$portable/launchd/install.sh" "$portable/launchd/uninstall.sh" "$portable/"

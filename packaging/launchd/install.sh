@@ -42,7 +42,8 @@ if [ ! -e "$config/fluxd.toml" ]; then
   "$prefix/bin/fluxctl" store init --config "$config/fluxd.toml"
 fi
 chown -R "$user" "$state" "$logs" "$config"
-escaped() { printf '%s' "$1" | sed 's/[&|\\]/\\&/g; s/</\\\&lt;/g'; }
+# First for XML, then for sed.
+escaped() { printf '%s' "$1" | sed -e 's/&/\&amp;/g' -e 's/</\&lt;/g' | sed 's/[&|\\]/\\&/g'; }
 sed -e "s|@DOTNET@|$(escaped "$dotnet")|" -e "s|@PREFIX@|$(escaped "$prefix")|" -e "s|@CONFIG@|$(escaped "$config")|" \
     -e "s|@STATE@|$(escaped "$state")|" -e "s|@LOGS@|$(escaped "$logs")|" -e "s|@USER@|$(escaped "$user")|" \
     "$here/launchd/io.fluxd.plist" >"$plists/io.fluxd.plist"

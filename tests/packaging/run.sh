@@ -76,7 +76,7 @@ use_repo() { # use_repo first|second
 }
 
 wait_active='for i in $(seq 1 60); do systemctl is-active -q fluxd && fluxctl status >/dev/null 2>&1 && exit 0; sleep 0.5; done; systemctl status fluxd --no-pager; journalctl -u fluxd -n 20 --no-pager; exit 1'
-SFTP='sshpass -p correct-horse-battery sftp -q -P 2022 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -b - anna@127.0.0.1'
+SFTP='sshpass -p correct-horse-battery sftp -q -P 2022 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=no -b - anna@127.0.0.1'
 
 life() {
   check "apt accepts the signed repository" "true" && use_repo first >"$PART_OUT/$SUITE.apt.log" 2>&1 || { fail "$SUITE: apt update" "$(tail -n 3 "$PART_OUT/$SUITE.apt.log")"; return; }
@@ -167,7 +167,7 @@ packaging_life() {
   fi
   make_newer
   stage || return 0
-  local common="libsqlite3-0 libzstd1 ca-certificates tzdata openssh-client sshpass curl python3-minimal"
+  local common="libsqlite3-0 libzstd1 ca-certificates tzdata openssh-client sshpass curl python3"
   # shellcheck disable=SC2086
   suite bookworm libssl3 $common
   # shellcheck disable=SC2086
