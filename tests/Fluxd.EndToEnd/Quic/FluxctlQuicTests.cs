@@ -123,6 +123,23 @@ public sealed class FluxctlQuicTests
         Assert.NotEqual(served.Daemon.Password, (string?)profile["token"]);
     }
 
+    [QuicFact(Timeout = 180_000)]
+    public async Task The_kept_token_dies_with_the_password_that_asked_for_it()
+    {
+        await using var served = await ServedDaemon.StartAsync();
+        await LoginAsync(served);
+        await served.Ctl.RunAsync("ls", "--quic");
+        var socket = System.Text.RegularExpressions.Regex.Match(served.Daemon.Output, "--socket ([^ ]+)").Groups[1].Value;
+
+        var (changed, _, why) = await served.Ctl.TryAsync("a better password 77", "--socket", socket, "users", "passwd", "admin", "--password-stdin");
+        Assert.True(changed == 0, why);
+
+        var (exit, _, errors) = await served.Ctl.TryAsync(null, "ls", "--quic");
+        Assert.Equal(3, exit);
+        Assert.Contains("do not fit", errors, StringComparison.Ordinal);
+        Assert.Equal(3, (await served.Ctl.TryAsync(null, "ls")).ExitCode); // and HTTPS is not tried with it
+    }
+
     private static async Task LoginAsync(ServedDaemon served) =>
         Assert.Contains("Signed in as admin", await served.Ctl.LoginAsync($"quic://127.0.0.1:{served.Port}", served.Daemon.Password), StringComparison.Ordinal);
 
