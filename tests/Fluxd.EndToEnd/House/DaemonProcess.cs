@@ -19,7 +19,7 @@ internal sealed partial class DaemonProcess : IAsyncDisposable
         Folder = folder;
         _systemd.Bind(new UnixDomainSocketEndPoint(Path.Combine(folder.FullName, "notify")));
         var start = new ProcessStartInfo { FileName = shell is null ? Binary : "bash", RedirectStandardOutput = true, RedirectStandardError = true };
-        string[] all = ["--try", Path.Combine(folder.FullName, "var"), .. arguments];
+        string[] all = ["--try", Path.Combine(folder.FullName, "var"), .. Quiet("sftp", arguments), .. Quiet("quic", arguments), .. arguments];
         foreach (var argument in shell is null ? all : ["-c", $"{shell} exec \"$0\" \"$@\"", Binary, .. all])
         {
             start.ArgumentList.Add(argument);
@@ -34,6 +34,10 @@ internal sealed partial class DaemonProcess : IAsyncDisposable
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
     }
+
+    /// <summary>A frontend that a test says nothing of stays off: its default port is another test's, or this machine's.</summary>
+    private static string[] Quiet(string frontend, string[] arguments) =>
+        Array.Exists(arguments, argument => argument.StartsWith(frontend + ".", StringComparison.Ordinal)) ? [] : ["--set", frontend + ".enabled=false"];
 
     /// <summary>Built beside the tests, because their project refers to the daemon's.</summary>
     public static string Binary { get; } = Path.Combine(AppContext.BaseDirectory, "fluxd");
