@@ -18,7 +18,10 @@ internal sealed partial class DaemonProcess : IAsyncDisposable
     {
         Folder = folder;
         _systemd.Bind(new UnixDomainSocketEndPoint(Path.Combine(folder.FullName, "notify")));
-        var start = new ProcessStartInfo { FileName = shell is null ? Binary : "bash", RedirectStandardOutput = true, RedirectStandardError = true };
+        // Under nohup the tests ignore SIGHUP, and a child would too: then it could not be told to reload.
+        var start = new ProcessStartInfo { FileName = "env", RedirectStandardOutput = true, RedirectStandardError = true };
+        start.ArgumentList.Add("--default-signal=HUP");
+        start.ArgumentList.Add(shell is null ? Binary : "bash");
         string[] all = ["--try", Path.Combine(folder.FullName, "var"), .. Quiet("sftp", arguments), .. Quiet("quic", arguments), .. arguments];
         foreach (var argument in shell is null ? all : ["-c", $"{shell} exec \"$0\" \"$@\"", Binary, .. all])
         {
