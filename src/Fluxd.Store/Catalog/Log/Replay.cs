@@ -50,9 +50,11 @@ internal sealed class Replay
         var replay = new Replay(database, packs, migrateTo, candidates);
         var groups = replay.Play();
 
-        // Only now: an old copy of the catalogue may name packs that a later, logged commit doomed.
+        // What the catalogue knew before must be there. Asked only now, because an old copy of it may name packs that a
+        // later, logged commit doomed; and of the old lengths, because a record that was just played may lack its padding.
+        var before = rows;
         rows = ReadPackRows(database);
-        foreach (var (id, row) in rows)
+        foreach (var (id, row) in before.Where(known => rows.TryGetValue(known.Key, out var now) && now.State != 2))
         {
             CheckThere(id, row, lengths.TryGetValue(id, out var length) ? length : null);
         }
