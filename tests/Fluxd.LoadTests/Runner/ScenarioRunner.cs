@@ -85,12 +85,18 @@ internal sealed class ScenarioRunner(int seed, TimeSpan grace)
     {
         var began = TimeProvider.System.GetTimestamp();
         var started = 0L;
-        for (var passed = TimeSpan.Zero; passed < inject.During; passed = TimeProvider.System.GetElapsedTime(began))
+        while (true)
         {
-            // By the clock, not by the sleep: a late wake-up starts all who are due.
-            for (var due = (long)(passed.TotalSeconds * inject.Rate); started < due; started++)
+            // By the clock, not by the sleep: a late wake-up starts all who are due, the last one too.
+            var passed = TimeProvider.System.GetElapsedTime(began);
+            for (var due = (long)(Math.Min(passed.TotalSeconds, inject.During.TotalSeconds) * inject.Rate); started < due; started++)
             {
                 users.StartOnce(inject.CopiesMax);
+            }
+
+            if (passed >= inject.During)
+            {
+                return;
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(5), ct);
