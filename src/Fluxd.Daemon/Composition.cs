@@ -40,9 +40,9 @@ internal sealed partial class Composition : IAsyncDisposable
     private readonly StateFolder _state;
     private readonly ICertificateProvider _certificates;
     private readonly LinkTuning _links;
-    private readonly PastTimetable _past;
+    private readonly Hourly _past;
     private readonly StoreUpkeep _upkeep;
-    private readonly CopyTimetable _copies;
+    private readonly Hourly _copies;
     private readonly OtlpExport? _otlp;
     private readonly List<IDisposable> _owned = [];
 
@@ -54,9 +54,9 @@ internal sealed partial class Composition : IAsyncDisposable
         Transfers = new Transfers(now.Telemetry.Transfers, TimeProvider.System);
         _certificates = HttpParts.OpenCertificates(now.Tls, _state.Path, loggers);
         _links = new LinkTuning(Enum.Parse<CongestionControl>(now.Net.Congestion, ignoreCase: true), OwnSubnets.Read());
-        _past = new PastTimetable(trees.Keeper, TimeProvider.System, loggers.CreateLogger<PastTimetable>());
+        _past = PastTimetable.Start(trees.Keeper, TimeProvider.System, loggers.CreateLogger(typeof(PastTimetable)));
         _upkeep = new StoreUpkeep(store);
-        _copies = new CopyTimetable(_upkeep, TimeProvider.System, loggers.CreateLogger<CopyTimetable>());
+        _copies = CopyTimetable.Start(_upkeep, TimeProvider.System, loggers.CreateLogger(typeof(CopyTimetable)));
         _otlp = OtlpExport.Start(now.Telemetry);
         Health.Register("store", () => _store.Fault?.Message);
     }

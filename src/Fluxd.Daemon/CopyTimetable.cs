@@ -4,58 +4,18 @@ using Microsoft.Extensions.Logging;
 namespace Fluxd.Daemon;
 
 /// <summary>A copy of the catalogue a day: looks every hour, so that restarts don't put it off.</summary>
-internal sealed partial class CopyTimetable : IAsyncDisposable
+internal static partial class CopyTimetable
 {
-    private static readonly TimeSpan s_look = TimeSpan.FromHours(1);
-    private readonly CancellationTokenSource _stop = new();
-    private readonly Task _loop;
-    private readonly StoreUpkeep _upkeep;
-    private readonly TimeProvider _clock;
-    private readonly ILogger _logger;
-
-    public CopyTimetable(StoreUpkeep upkeep, TimeProvider clock, ILogger logger)
+    public static Hourly Start(StoreUpkeep upkeep, TimeProvider clock, ILogger logger)
     {
-        (_upkeep, _clock, _logger) = (upkeep, clock, logger);
-        _loop = Task.Run(LoopAsync);
-    }
+        return new Hourly(RunAsync, atOnce: true, e => Log.Failed(logger, e), clock);
 
-    public async ValueTask DisposeAsync()
-    {
-        await _stop.CancelAsync();
-        await _loop;
-        _stop.Dispose();
-    }
-
-    private async Task LoopAsync()
-    {
-        try
+        async Task RunAsync(CancellationToken ct)
         {
-            while (true)
+            if (await upkeep.CopyIfDueAsync(ct) is { } copy)
             {
-                await RunOnceAsync();
-                await Task.Delay(s_look, _clock, _stop.Token);
+                Log.Copied(logger, copy.Path, copy.Bytes);
             }
-        }
-        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
-        {
-            // The daemon stops.
-        }
-    }
-
-    private async Task RunOnceAsync()
-    {
-        try
-        {
-            if (await _upkeep.CopyIfDueAsync(_stop.Token) is { } copy)
-            {
-                Log.Copied(_logger, copy.Path, copy.Bytes);
-            }
-        }
-#pragma warning disable CA1031 // A background loop: a fault is logged, and the next hour tries again.
-        catch (Exception e) when (e is not OperationCanceledException)
-#pragma warning restore CA1031
-        {
-            Log.Failed(_logger, e);
         }
     }
 
