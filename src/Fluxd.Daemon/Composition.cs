@@ -180,7 +180,7 @@ internal sealed partial class Composition : IAsyncDisposable
     }
 
     private HttpFrontend MakeHttp(HttpConfig config, HttpApi api, Func<string> altSvc) => HttpParts.Make(
-        api, new HouseEndpoints(Health, Metrics, _config, Identity.Authenticator), config, _inherited, _loggers, _certificates, _links, altSvc);
+        api, new HouseEndpoints(Health, Metrics, _config), config, _inherited, _loggers, _certificates, _links, altSvc);
 
     private HostKeyStore OpenHostKeys(SftpConfig config)
     {

@@ -38,8 +38,6 @@ public sealed record UserInfo
     public AuthMethods RequiredMethods { get; init; }
 
     /// <summary>The node of the home tree's root; null until the store has made it.</summary>
-    public long? HomeNode { get; init; }
-
     public FileTime CreatedAt { get; init; }
 
     public FileTime? LastLoginAt { get; init; }
@@ -109,10 +107,10 @@ public sealed record FolderRight(string Holder, bool IsGroup, FolderAccess Acces
 
 /// <summary>A folder that belongs to nobody's home and appears by its name in the root of everybody who has a right.</summary>
 public sealed record SharedFolderInfo(
-    long Id, string Name, long? RootNode, long? QuotaBytes, long? QuotaFiles, IReadOnlyList<FolderRight> Rights, FileTime CreatedAt);
+    long Id, string Name, long? QuotaBytes, long? QuotaFiles, IReadOnlyList<FolderRight> Rights, FileTime CreatedAt);
 
 /// <summary>A shared folder as one user meets it: the better of the user's own and the groups' rights.</summary>
-public sealed record FolderGrant(long FolderId, string Name, long? RootNode, FolderAccess Access, long? QuotaBytes, long? QuotaFiles);
+public sealed record FolderGrant(long FolderId, string Name, FolderAccess Access, long? QuotaBytes, long? QuotaFiles);
 
 /// <param name="Kind">Dotted and stable: <c>login.success</c>, <c>login.refused</c>, <c>user.add</c>, …</param>
 /// <param name="Actor">Who did it: a user's name, or <c>admin:…</c> for the admin socket.</param>

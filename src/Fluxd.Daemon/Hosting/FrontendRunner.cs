@@ -6,7 +6,8 @@ namespace Fluxd.Daemon.Hosting;
 
 /// <summary>
 /// Starts all frontends or none, and stops them in three steps: stop accepting, drain until the deadline, abort. One
-/// frontend that misbehaves while stopping never keeps the others from it.
+/// frontend that misbehaves while stopping never keeps the others from it. The first to start is the last to go: the
+/// admin socket, so that one can see what a daemon waits for.
 /// </summary>
 internal sealed partial class FrontendRunner(IReadOnlyList<IFrontend> frontends, ILogger<FrontendRunner> logger)
 {
@@ -50,10 +51,21 @@ internal sealed partial class FrontendRunner(IReadOnlyList<IFrontend> frontends,
     /// <param name="deadline">Cancelled when draining has lasted long enough, or by the second signal.</param>
     public async Task StopAsync(CancellationToken deadline)
     {
+        var running = Running;
+        await StopAsync([.. running.Skip(1)], deadline);
+        await StopAsync([.. running.Take(1)], deadline);
+        lock (_running)
+        {
+            _running.Clear();
+        }
+    }
+
+    private async Task StopAsync(IReadOnlyList<IFrontend> some, CancellationToken deadline)
+    {
         // What was acknowledged is durable already, so no step here may be skipped for another's failure.
-        await Task.WhenAll(Running.Select(frontend => TryAsync(frontend, "stop accepting", () => frontend.StopAcceptingAsync(CancellationToken.None))));
-        await Task.WhenAll(Running.Select(frontend => TryAsync(frontend, "drain", () => frontend.DrainAsync(deadline))));
-        await AbortAsync();
+        await Task.WhenAll(some.Select(frontend => TryAsync(frontend, "stop accepting", () => frontend.StopAcceptingAsync(CancellationToken.None))));
+        await Task.WhenAll(some.Select(frontend => TryAsync(frontend, "drain", () => frontend.DrainAsync(deadline))));
+        await Task.WhenAll(some.Select(frontend => TryAsync(frontend, "abort", frontend.AbortAsync)));
     }
 
     private async Task AbortAsync()

@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Net;
-using System.Text;
 using System.Text.Json;
 using Fluxd.Core.Accounts;
 using Fluxd.Daemon.Config;
@@ -11,15 +9,14 @@ using Microsoft.AspNetCore.Routing;
 
 namespace Fluxd.Daemon.Http;
 
-/// <summary>What the house itself answers over HTTP: /health, /ready, /metrics and who one is.</summary>
-internal sealed class HouseEndpoints(HealthRegistry health, PrometheusMetrics metrics, LiveConfig config, IAuthenticator authenticator)
+/// <summary>What the house itself answers over HTTP: /health, /ready and /metrics; who one is (/v1/whoami) is the API's to say.</summary>
+internal sealed class HouseEndpoints(HealthRegistry health, PrometheusMetrics metrics, LiveConfig config)
 {
     public void Map(IEndpointRouteBuilder app)
     {
         app.MapGet("/health", (RequestDelegate)HealthAsync);
         app.MapGet("/ready", (RequestDelegate)ReadyAsync);
         app.MapGet("/metrics", (RequestDelegate)MetricsAsync);
-        app.MapGet("/v1/whoami", (RequestDelegate)WhoAmIAsync);
     }
 
     /// <summary>The process answers; no more is promised, so that a full disk doesn't make a supervisor restart us.</summary>
@@ -57,71 +54,6 @@ internal sealed class HouseEndpoints(HealthRegistry health, PrometheusMetrics me
 
         context.Response.ContentType = PrometheusMetrics.ContentType;
         return context.Response.WriteAsync(metrics.Write(), context.RequestAborted);
-    }
-
-    private async Task WhoAmIAsync(HttpContext context)
-    {
-        context.Response.Headers.CacheControl = "no-store";
-        if (CredentialOf(context.Request.Headers.Authorization.ToString()) is not { } credential)
-        {
-            await RefuseAsync(context);
-            return;
-        }
-
-        var result = await authenticator.AuthenticateAsync(credential, PeerOf(context), AuthMethods.None, context.RequestAborted);
-        if (result.Outcome == AuthOutcome.RateLimited)
-        {
-            var seconds = Math.Ceiling((result.RetryAfter ?? TimeSpan.FromSeconds(1)).TotalSeconds).ToString(CultureInfo.InvariantCulture);
-            context.Response.Headers.RetryAfter = seconds;
-            await ProblemAsync(context, 429, "rate-limited", $"Too many failed logins; try again in {seconds} seconds.");
-        }
-        else if (result is { Outcome: AuthOutcome.Success, Principal: { } principal })
-        {
-            await WriteAsync(context, 200, json =>
-            {
-                json.WriteString("user", principal.UserName);
-                json.WriteString("credential", JsonNamingPolicy.KebabCaseLower.ConvertName(principal.Credential.ToString()));
-                json.WriteString("scopes", principal.Scopes.ToString().ToLowerInvariant());
-                json.WriteBoolean("admin", principal.IsAdmin);
-                json.WriteBoolean("mustChangePassword", principal.MustChangePassword);
-            });
-        }
-        else
-        {
-            await RefuseAsync(context);
-        }
-    }
-
-    private static Task RefuseAsync(HttpContext context)
-    {
-        context.Response.Headers.WWWAuthenticate = new(["Basic realm=\"fluxd\", charset=\"UTF-8\"", "Bearer"]);
-        return ProblemAsync(context, 401, "unauthenticated", "Log in with user and password, or with an API key as bearer token.");
-    }
-
-    /// <summary>RFC 7617 and RFC 6750; null for anything else.</summary>
-    private static Credential? CredentialOf(string header)
-    {
-        if (header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
-        {
-            return new TokenCredential(header[7..].Trim());
-        }
-
-        var pair = new byte[header.Length];
-        if (!header.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase) || !Convert.TryFromBase64String(header[6..].Trim(), pair, out var length))
-        {
-            return null;
-        }
-
-        var colon = pair.AsSpan(0, length).IndexOf((byte)':');
-        if (colon <= 0)
-        {
-            return null;
-        }
-
-        var (name, password) = (Encoding.UTF8.GetString(pair, 0, colon), pair.AsMemory(colon + 1, length - colon - 1));
-        return password.Span.StartsWith("flx_"u8)
-            ? new TokenCredential(Encoding.UTF8.GetString(password.Span), name)
-            : new PasswordCredential(name, password);
     }
 
     /// <summary>A request with forwarding headers came through a proxy and is never local, whoever sent them.</summary>

@@ -154,7 +154,7 @@ internal sealed partial class AccountBook
         new(group.Id, group.Name, [.. group.Members.Select(id => NameOf(snapshot, id)).Order(StringComparer.Ordinal)], group.CreatedAt);
 
     private static SharedFolderInfo Show(Snapshot snapshot, FolderRow folder) => new(
-        folder.Id, folder.Name, folder.RootNode, folder.QuotaBytes, folder.QuotaFiles,
+        folder.Id, folder.Name, folder.QuotaBytes, folder.QuotaFiles,
         [.. folder.Rights.Select(right => new FolderRight(
             right.IsGroup ? snapshot.Groups[right.Holder].Name : NameOf(snapshot, right.Holder), right.IsGroup, right.Access))],
         folder.CreatedAt);

@@ -17,7 +17,7 @@ internal sealed record GroupRow(long Id, string Name, ImmutableArray<long> Membe
 internal sealed record RightRow(bool IsGroup, long Holder, FolderAccess Access);
 
 internal sealed record FolderRow(
-    long Id, string Name, long? RootNode, long? QuotaBytes, long? QuotaFiles, ImmutableArray<RightRow> Rights, Core.Files.FileTime CreatedAt);
+    long Id, string Name, long? QuotaBytes, long? QuotaFiles, ImmutableArray<RightRow> Rights, Core.Files.FileTime CreatedAt);
 
 /// <summary>
 /// All accounts in memory, as of the newest commit: each login, and each question whether a session is still good, is
@@ -117,7 +117,7 @@ internal sealed class Snapshot
             .Where(grant => grant.Access is not null)
             .OrderBy(grant => grant.Folder.Name, StringComparer.Ordinal)
             .Select(grant => new FolderGrant(
-                grant.Folder.Id, grant.Folder.Name, grant.Folder.RootNode, grant.Access!.Value, grant.Folder.QuotaBytes, grant.Folder.QuotaFiles))];
+                grant.Folder.Id, grant.Folder.Name, grant.Access!.Value, grant.Folder.QuotaBytes, grant.Folder.QuotaFiles))];
     }
 
     private static FolderAccess? Best(FolderRow folder, long userId, HashSet<long> groups)

@@ -11,7 +11,7 @@ internal static class AccountRows
 {
     private const string UserColumns =
         "SELECT id, name, state, is_admin, password, password_generation, must_change, password_expires, quota_bytes, quota_files, "
-        + "required_methods, home_node, created, last_login FROM user";
+        + "required_methods, created, last_login FROM user";
 
     private const string KeyColumns = "SELECT id, type, blob, comment, from_list, expires, created, last_used FROM ssh_key WHERE user = ?1 ORDER BY id";
 
@@ -77,12 +77,12 @@ internal static class AccountRows
         }
 
         var folders = new List<FolderRow>();
-        using var folder = reader.Sql("SELECT id, name, root_node, quota_bytes, quota_files, created FROM folder WHERE removed IS NULL ORDER BY id");
+        using var folder = reader.Sql("SELECT id, name, quota_bytes, quota_files, created FROM folder WHERE removed IS NULL ORDER BY id");
         while (folder.Step())
         {
             folders.Add(new FolderRow(
-                folder.Long(0), folder.Text(1), folder.LongOrNull(2), folder.LongOrNull(3), folder.LongOrNull(4),
-                [.. rights.GetValueOrDefault(folder.Long(0), [])], new FileTime(folder.Long(5))));
+                folder.Long(0), folder.Text(1), folder.LongOrNull(2), folder.LongOrNull(3),
+                [.. rights.GetValueOrDefault(folder.Long(0), [])], new FileTime(folder.Long(4))));
         }
 
         return folders;
@@ -100,9 +100,8 @@ internal static class AccountRows
         QuotaBytes = row.LongOrNull(8),
         QuotaFiles = row.LongOrNull(9),
         RequiredMethods = (AuthMethods)row.Int(10),
-        HomeNode = row.LongOrNull(11),
-        CreatedAt = new FileTime(row.Long(12)),
-        LastLoginAt = Time(row, 13),
+        CreatedAt = new FileTime(row.Long(11)),
+        LastLoginAt = Time(row, 12),
     };
 
     private static ImmutableArray<SshKeyRow> LoadKeys(CatalogReader reader, UserInfo user)

@@ -92,7 +92,7 @@ internal sealed class TestTrees : IAsyncDisposable
         grants.RemoveAll(grant => grant.FolderId == folder);
         if (access is { } some)
         {
-            grants.Add(new FolderGrant(folder, name, null, some, quota, null));
+            grants.Add(new FolderGrant(folder, name, some, quota, null));
         }
     }
 

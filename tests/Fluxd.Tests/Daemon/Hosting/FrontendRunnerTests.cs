@@ -1,6 +1,7 @@
 using Fluxd.Core;
 using Fluxd.Core.Frontends;
 using Fluxd.Daemon.Hosting;
+using Fluxd.Tests.Daemon.AdminSocket;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
@@ -50,6 +51,26 @@ public sealed class FrontendRunnerTests
         await stop;
 
         Assert.Equal("abort", stuck.Steps[^1]);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task The_admin_socket_answers_until_all_others_have_drained()
+    {
+        await using var house = await AdminHouse.MakeAsync();
+        await house.Frontend.AbortAsync();
+        var stuck = new Recorder("http") { NeverDrains = true };
+        var runner = Runner(house.Frontend, stuck);
+        await runner.StartAsync(CancellationToken.None);
+        using var deadline = new CancellationTokenSource();
+
+        var stop = runner.StopAsync(deadline.Token);
+        Assert.Equal("drain", stuck.Steps[^1]);
+        Assert.Contains("\"version\"", await house.Client.GetStringAsync("status"), StringComparison.Ordinal);
+        Assert.False(stop.IsCompleted);
+        await deadline.CancelAsync();
+        await stop;
+
+        Assert.False(File.Exists(house.Socket));
     }
 
     private static FrontendRunner Runner(params IFrontend[] frontends) => new(frontends, NullLogger<FrontendRunner>.Instance);
