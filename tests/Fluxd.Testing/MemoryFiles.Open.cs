@@ -105,13 +105,14 @@ public sealed partial class MemoryFiles
                 Need(OpenAccess.Write, "writing");
                 var bytes = node.Pending ?? [.. node.Content];
                 var at = request.Append ? bytes.Length : offset;
-                if (at + data.Length > bytes.Length)
+                if (!data.IsEmpty && at + data.Length > bytes.Length)
                 {
                     files.CheckQuota(who, at + data.Length - node.Content.Length);
                     Array.Resize(ref bytes, (int)(at + data.Length));
                 }
 
-                data.Span.CopyTo(bytes.AsSpan((int)at));
+                // A write of nothing, wherever, changes no length.
+                data.Span.CopyTo(data.IsEmpty ? default : bytes.AsSpan((int)at));
                 node.Pending = bytes;
                 return ValueTask.CompletedTask;
             }

@@ -1,4 +1,6 @@
+using Fluxd.Core;
 using Fluxd.Core.Chunking;
+using Fluxd.Store.Catalog.References;
 using Fluxd.Store.Catalog.Sqlite;
 using Fluxd.Store.Packs;
 
@@ -13,9 +15,10 @@ internal sealed class CatalogTransaction : CatalogReader
     private readonly List<Action> _afterCommit = [];
 
     private readonly OpenGroup _group;
+    private readonly CatalogReferences _references;
 
-    internal CatalogTransaction(Database database, OpenGroup group)
-        : base(database) => _group = group;
+    internal CatalogTransaction(Database database, OpenGroup group, CatalogReferences references)
+        : base(database) => (_group, _references) = (group, references);
 
     /// <summary>The next id of a kind in table <c>sequence</c>. Used once, even if the row is deleted later.</summary>
     public long NextId(string kind) => NextIds(kind, 1);
@@ -33,8 +36,49 @@ internal sealed class CatalogTransaction : CatalogReader
         return statement.Run();
     }
 
-    /// <summary>A whole chunk with this hash that is committed or new in this group.</summary>
-    public long? FindChunk(in ChunkHash hash) => _group.Find(hash);
+    /// <summary>
+    /// A whole chunk with this hash that is committed or new in this group; it stays at least until this write is over.
+    /// A row that this write makes may refer to it, and nothing else: in memory an id of a chunk holds nothing.
+    /// </summary>
+    public long? FindChunk(in ChunkHash hash)
+    {
+        var found = _group.Find(hash);
+        if (found is { } id)
+        {
+            _references.Barrier?.Set(id);
+        }
+
+        return found;
+    }
+
+    /// <summary>As <see cref="FindChunk"/>, by id: false when there is no such chunk any more.</summary>
+    public bool KeepChunk(long id)
+    {
+        using var row = Sql("SELECT 1 FROM chunk WHERE id = ?1").Bind(id);
+        if (!row.Step())
+        {
+            return false;
+        }
+
+        _references.Barrier?.Set(id);
+        return true;
+    }
+
+    /// <summary>
+    /// Every write that makes a row refer to a content that was there before asks this first: it must be there still,
+    /// and is no garbage from now on.
+    /// </summary>
+    /// <exception cref="FluxException">Conflict: it was removed.</exception>
+    public void KeepContent(long content)
+    {
+        using var row = Sql("SELECT 1 FROM content WHERE id = ?1").Bind(content);
+        if (!row.Step())
+        {
+            throw new FluxException(FluxError.Conflict, "The bytes that this refers to were removed meanwhile; open the file again, or send it once more.");
+        }
+
+        _references.Holds.Pardon(content);
+    }
 
     /// <summary>
     /// Adds chunks to the store and gives the id of the first; the others follow without gaps. They stay, as garbage

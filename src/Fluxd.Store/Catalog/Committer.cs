@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Fluxd.Core;
 using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Catalog.Log;
+using Fluxd.Store.Catalog.References;
 using Fluxd.Store.Catalog.Sqlite;
 using Fluxd.Store.Disk;
 using SQLitePCL;
@@ -44,6 +45,8 @@ internal sealed class Committer
     internal Exception? Fault { get; private set; }
 
     internal ChunkIndex Index => _writer.Index;
+
+    internal CatalogReferences References => _writer.References;
 
     internal long AppliedGroup => _writer.Applied;
 

@@ -1,6 +1,7 @@
 using Fluxd.Core;
 using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Catalog.Log;
+using Fluxd.Store.Catalog.References;
 using Fluxd.Store.Catalog.Sqlite;
 using Fluxd.Store.Packs;
 
@@ -37,6 +38,8 @@ internal sealed class GroupWriter : IDisposable
 
     internal ChunkIndex Index { get; }
 
+    internal CatalogReferences References { get; } = new();
+
     internal OpenGroup? Group { get; private set; }
 
     /// <summary>The newest group that is committed.</summary>
@@ -52,7 +55,7 @@ internal sealed class GroupWriter : IDisposable
         _database.Execute("BEGIN IMMEDIATE");
         _applying = _applied;
         Group = new OpenGroup(Index, _nextChunk);
-        _transaction = new CatalogTransaction(_database, Group);
+        _transaction = new CatalogTransaction(_database, Group, References);
         _recorder = _log is null ? null : new ChangeRecorder(_database, everything);
     }
 

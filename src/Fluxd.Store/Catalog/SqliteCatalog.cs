@@ -1,6 +1,7 @@
 using Fluxd.Core;
 using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Catalog.Log;
+using Fluxd.Store.Catalog.References;
 using Fluxd.Store.Catalog.Sqlite;
 using Fluxd.Store.Packs;
 using SQLitePCL;
@@ -51,6 +52,9 @@ internal sealed class SqliteCatalog : IAsyncDisposable
 
     /// <summary>Where chunks are found by their hash.</summary>
     public ChunkIndex Index => _committer.Index;
+
+    /// <summary>Who holds what between two transactions.</summary>
+    public CatalogReferences References => _committer.References;
 
     /// <summary>
     /// Opens, and first brings the catalogue up to its log. Where the log or a pack is damaged, it opens read-only

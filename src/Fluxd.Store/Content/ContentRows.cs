@@ -89,6 +89,7 @@ internal static class ContentRows
             if (same.Step())
             {
                 var (known, chunks) = (same.Long(0), same.BytesOrNull(1));
+                transaction.KeepContent(known);
                 if (recipe is not null && chunks is not null && !recipe.AsSpan().SequenceEqual(chunks))
                 {
                     Heal(transaction, known, recipe);

@@ -26,7 +26,7 @@ internal sealed partial class ContentSink
         var (result, content) = await _store.Catalog.WriteAsync(
             transaction =>
             {
-                var id = _content != 0 ? _content : ContentRows.Begin(transaction, _class);
+                var id = _content != 0 ? _content : Begin(transaction, _class);
                 ContentRows.SetTail(transaction, id, _writer, tail.Count > 0 ? tail.Place(transaction, _lane, indexed: false)[0] : null);
                 return (also(transaction, id, length), id);
             },
@@ -70,9 +70,17 @@ internal sealed partial class ContentSink
             return ContentRows.Insert(transaction, size, _class!.Value, root, Recipe.Encode(ids), null);
         }
 
-        var content = _content != 0 ? _content : ContentRows.Begin(transaction, _class);
+        var content = _content != 0 ? _content : Begin(transaction, _class);
         ContentRows.Append(transaction, content, _writer, last, ids, root, _class);
         return ContentRows.Complete(transaction, content, size, root);
+    }
+
+    /// <summary>No row refers to the new content yet: the ticket holds it from its first moment on.</summary>
+    private long Begin(CatalogTransaction transaction, ChunkClass? chunkClass)
+    {
+        var content = ContentRows.Begin(transaction, chunkClass);
+        _ticket.Keep(content);
+        return content;
     }
 
     /// <summary>At the end the size is known, and with it the class of a small file.</summary>
@@ -163,7 +171,7 @@ internal sealed partial class ContentSink
                 transaction =>
                 {
                     var ids = extent.Place(transaction, lane);
-                    var content = _content != 0 ? _content : ContentRows.Begin(transaction, chunkClass);
+                    var content = _content != 0 ? _content : Begin(transaction, chunkClass);
                     ContentRows.Append(transaction, content, _writer, extent, ids, root, chunkClass);
 
                     // Seen by the next extent, which may be in the same group. If the group fails, all of them do.

@@ -1,5 +1,6 @@
 using Fluxd.Core;
 using Fluxd.Core.Chunking;
+using Fluxd.Store.Catalog.References;
 using Fluxd.Store.Files;
 
 namespace Fluxd.Store.Content;
@@ -12,6 +13,7 @@ namespace Fluxd.Store.Content;
 internal sealed partial class ContentSink : IContentSink
 {
     private readonly ContentStore _store;
+    private readonly Ticket _ticket;
     private readonly Queue<Task> _inFlight = new();
     private byte[] _buffer;
     private int _filled;
@@ -33,16 +35,17 @@ internal sealed partial class ContentSink : IContentSink
     private int _lane;
     private bool _isEnded;
 
-    internal ContentSink(ContentStore store)
+    /// <param name="ticket">Becomes the sink's: it holds what is written here.</param>
+    internal ContentSink(ContentStore store, Ticket ticket)
     {
-        _store = store;
+        (_store, _ticket) = (store, ticket);
         _buffer = store.Buffers.Rent(ContentLimits.SmallBuffer);
         _extent = new Extent(0);
     }
 
     /// <summary>Goes on behind what is durable; the uncut end is read back, so that the cuts are those of one stream.</summary>
-    internal ContentSink(ContentStore store, UnfinishedContent unfinished)
-        : this(store)
+    internal ContentSink(ContentStore store, Ticket ticket, UnfinishedContent unfinished)
+        : this(store, ticket)
     {
         (_content, _writer, _root) = (unfinished.Id, unfinished.Writer, unfinished.Root);
         _extent = new Extent(unfinished.Size);
@@ -85,6 +88,9 @@ internal sealed partial class ContentSink : IContentSink
     public async ValueTask AppendAsync(long content, long offset, long count, CancellationToken ct)
     {
         RequireOpen();
+
+        // Its chunks are referred to by id until their extent is committed.
+        _ticket.Keep(content);
         var end = offset + count;
         while (offset < end)
         {
@@ -149,6 +155,7 @@ internal sealed partial class ContentSink : IContentSink
 
         _store.Buffers.Return(_buffer);
         _store.ReturnLane(_lane);
+        _ticket.Dispose();
     }
 
     /// <summary>Shares the chunks that lie whole in the range and streams the rest; returns how far it got.</summary>

@@ -1,4 +1,5 @@
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Catalog.References;
 using Fluxd.Store.Files;
 using Fluxd.Store.Packs;
 using Fluxd.Store.Packs.Codecs;
@@ -17,6 +18,8 @@ internal sealed class ContentStore : IContents
         Compression = compression;
     }
 
+    public ContentHolds Holds => Catalog.References.Holds;
+
     internal SqliteCatalog Catalog { get; }
 
     internal ContentReader Reader { get; }
@@ -28,12 +31,31 @@ internal sealed class ContentStore : IContents
     /// <summary>Refuses new bytes when the disk is too full for them; throws NoSpace.</summary>
     internal Action<long> RequireRoom { get; init; } = _ => { };
 
-    public IContentSink Begin() => new ContentSink(this);
+    public IContentSink Begin() => new ContentSink(this, Holds.Take());
 
     public async ValueTask<IContentSink> ResumeAsync(long content, CancellationToken ct)
     {
-        var unfinished = await Catalog.WriteAsync(transaction => ContentRows.TakeOver(transaction, content), ct);
-        return new ContentSink(this, unfinished);
+        // Wide until the uncut end is read: its place was looked up before.
+        var ticket = Holds.TakeWide();
+        try
+        {
+            var unfinished = await Catalog.WriteAsync(
+                transaction =>
+                {
+                    var taken = ContentRows.TakeOver(transaction, content);
+                    ticket.Keep(content);
+                    return taken;
+                },
+                ct);
+            var sink = new ContentSink(this, ticket, unfinished);
+            ticket.Narrow();
+            return sink;
+        }
+        catch
+        {
+            ticket.Dispose();
+            throw;
+        }
     }
 
     public ValueTask<int> ReadAsync(long content, long offset, Memory<byte> buffer, CancellationToken ct) =>

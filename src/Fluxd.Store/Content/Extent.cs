@@ -124,8 +124,7 @@ internal sealed class Extent
         }
 
         // What it was shared from may have been removed for good since: then so may the chunk.
-        using var row = transaction.Sql("SELECT 1 FROM chunk WHERE id = ?1").Bind(chunk.SharedId);
-        return row.Step() ? chunk.SharedId : transaction.FindChunk(chunk.Hash) ?? throw new FluxException(
+        return transaction.KeepChunk(chunk.SharedId) ? chunk.SharedId : transaction.FindChunk(chunk.Hash) ?? throw new FluxException(
             FluxError.Conflict, "The file that this copy was made from was removed meanwhile; try again.");
     }
 

@@ -1,18 +1,21 @@
 using System.Buffers;
 using Fluxd.Core;
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Catalog.References;
 
 namespace Fluxd.Store.Files;
 
 /// <summary>
 /// What one user's handles wrote into a file and nobody committed yet. Sequential bytes stream into a sink as they come
 /// (no second copy, no second pass); all others go to a sparse scratch file above whatever lies below, and a commit cuts
-/// only the touched regions anew. One caller at a time: its open file holds the gate.
+/// only the touched regions anew. One caller at a time: its open file holds the gate. Whoever makes one holds what lies
+/// below; from then on the draft does.
 /// </summary>
 internal sealed class Draft(IContents contents, Spool spool, ContentRef? below) : IAsyncDisposable
 {
     // Below the scratch lies either committed content or the sink that sequential bytes went into.
     private ContentRef? _below = below is { Size: > 0 } ? below : null;
+    private readonly Ticket _ticket = Hold(contents, below);
     private IContentSink? _sink;
     private Scratch? _scratch;
 
@@ -63,6 +66,7 @@ internal sealed class Draft(IContents contents, Spool spool, ContentRef? below) 
         if (size == 0)
         {
             await DropAsync();
+            _ticket.KeepOnly(0);
         }
 
         ct.ThrowIfCancellationRequested();
@@ -94,7 +98,11 @@ internal sealed class Draft(IContents contents, Spool spool, ContentRef? below) 
         return await whole.SealAsync(publish, ct);
     }
 
-    public async ValueTask DisposeAsync() => await DropAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await DropAsync();
+        _ticket.Dispose();
+    }
 
     private async ValueTask StreamAsync(ReadOnlyMemory<byte> data, CancellationToken ct)
     {
@@ -139,11 +147,12 @@ internal sealed class Draft(IContents contents, Spool spool, ContentRef? below) 
         ContentRef folded;
         await using (var whole = await AssembleAsync(ct))
         {
-            folded = await whole.SealAsync((_, content) => content, ct);
+            folded = await whole.SealAsync((_, content) => Keep(content), ct);
         }
 
         await DropAsync();
         (_below, _belowEnd) = (folded.Size > 0 ? folded : null, folded.Size);
+        _ticket.KeepOnly(folded.Id);
     }
 
     private async Task<IContentSink> AssembleAsync(CancellationToken ct)
@@ -171,7 +180,7 @@ internal sealed class Draft(IContents contents, Spool spool, ContentRef? below) 
     {
         if (_sink is not null)
         {
-            var settled = await _sink.SealAsync((_, content) => content, ct);
+            var settled = await _sink.SealAsync((_, content) => Keep(content), ct);
             await _sink.DisposeAsync();
             (_sink, _below) = (null, settled.Size > 0 ? settled : null);
         }
@@ -226,6 +235,20 @@ internal sealed class Draft(IContents contents, Spool spool, ContentRef? below) 
         {
             await whole.WriteAsync(zeros.AsMemory(0, (int)Math.Min(count, zeros.Length)), ct);
         }
+    }
+
+    /// <summary>In the write that makes the content: no row will refer to it.</summary>
+    private ContentRef Keep(ContentRef content)
+    {
+        _ticket.Keep(content.Id);
+        return content;
+    }
+
+    private static Ticket Hold(IContents contents, ContentRef? below)
+    {
+        var ticket = contents.Holds.Take();
+        ticket.Keep(below?.Id ?? 0);
+        return ticket;
     }
 
     private async ValueTask DropAsync()

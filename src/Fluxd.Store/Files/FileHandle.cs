@@ -1,6 +1,7 @@
 using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
+using Fluxd.Store.Catalog.References;
 
 namespace Fluxd.Store.Files;
 
@@ -8,8 +9,9 @@ namespace Fluxd.Store.Files;
 /// One handle. It reads the content that it opened until handles that share its open file write or commit something
 /// newer; another user's commit never changes the content under a reader.
 /// </summary>
+/// <param name="ticket">Becomes the handle's: it holds what was opened.</param>
 internal sealed class FileHandle(
-    OpenFiles open, FileWriting writing, Principal who, OpenFile file, OpenRequest request, Committed? opened, NodeInfo? shown) : IOpenFile
+    OpenFiles open, FileWriting writing, Principal who, OpenFile file, OpenRequest request, Committed? opened, NodeInfo? shown, Ticket ticket) : IOpenFile
 {
     private NodeInfo? _shown = shown;
     private int _ended;
@@ -42,7 +44,9 @@ internal sealed class FileHandle(
             }
         }
 
-        return Newest is { } newest && offset < newest.Content.Size ? await writing.Contents.ReadAsync(newest.Content.Id, offset, buffer, ct) : 0;
+        // What these handles committed may be replaced and let go while it is read.
+        using var reading = file.Own is null ? null : writing.Contents.Holds.TakeWide();
+        return (reading is null ? opened : Newest) is { } newest && offset < newest.Content.Size ? await writing.Contents.ReadAsync(newest.Content.Id, offset, buffer, ct) : 0;
     }
 
     public async ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct)
@@ -120,6 +124,7 @@ internal sealed class FileHandle(
             }
 
             open.Leave(file);
+            ticket.Dispose();
         }
 
         return node;
@@ -144,6 +149,7 @@ internal sealed class FileHandle(
         {
             file.Gate.Release();
             open.Leave(file);
+            ticket.Dispose();
         }
     }
 

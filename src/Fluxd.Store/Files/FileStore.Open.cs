@@ -2,6 +2,7 @@ using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Catalog.References;
 using Fluxd.Store.Uploads;
 
 namespace Fluxd.Store.Files;
@@ -24,7 +25,7 @@ internal sealed partial class FileStore
 
         while (true)
         {
-            if (await TryOpenAsync(who, path, request, writes, ct) is { } opened)
+            if (await contents.Holds.OpenAsync(ticket => TryOpenAsync(who, path, request, writes, ticket, ct)) is { } opened)
             {
                 return opened;
             }
@@ -32,12 +33,13 @@ internal sealed partial class FileStore
     }
 
     /// <summary>Null when another handle published or moved the file meanwhile: then look again.</summary>
-    private async Task<IOpenFile?> TryOpenAsync(Principal who, FilePath path, OpenRequest request, bool writes, CancellationToken ct)
+    private async Task<IOpenFile?> TryOpenAsync(Principal who, FilePath path, OpenRequest request, bool writes, Ticket ticket, CancellationToken ct)
     {
         var (view, plan) = await trees.ReadAsync(who, (view, db) => (view, PlanOpen(view, db, path, request, writes)), ct);
         if (plan.Spot.IsPast)
         {
-            return new PastHandle(contents, plan.Shown!, plan.Spot.Node!.Content);
+            ticket.Keep(plan.Spot.Node!.Content);
+            return new PastHandle(contents, plan.Shown!, plan.Spot.Node.Content, ticket);
         }
 
         var file = open.Join(plan.Spot, view, writes, request.Frontend);
@@ -74,7 +76,8 @@ internal sealed partial class FileStore
         }
 
         var committed = plan.Spot.Node is { } node ? new Committed(node.Version, new ContentRef(node.Content, node.Size, node.Tag)) : null;
-        return new FileHandle(open, Writing, who, file, request, committed, plan.Shown);
+        ticket.Keep(committed?.Content.Id ?? 0);
+        return new FileHandle(open, Writing, who, file, request, committed, plan.Shown, ticket);
     }
 
     public async Task<long> CopyRangeAsync(IOpenFile from, long fromOffset, IOpenFile to, long toOffset, long count, CancellationToken ct)

@@ -23,6 +23,7 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
     /// <summary>Goes on with what a dropped connection left.</summary>
     public async Task ContinueAsync(OpenFile file, UploadRow kept, CancellationToken ct)
     {
+        using var ticket = contents.Holds.TakeWide();
         await HoldAsync(file, kept.Id, ct);
         var row = await trees.Catalog.ReadAsync(db => UploadTable.Get(db, kept.Id), ct);
         file.Kept = row;
@@ -113,6 +114,7 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
 
         var (node, mount) = published.Value;
         file.Own = new Committed(node.Version, new ContentRef(node.Content, node.Size, node.Tag));
+        file.Held!.KeepOnly(node.Content);
         file.PaidBytes = node.Size;
         return view.Info(node, mount) with { OwnerName = trees.NameOf(node.Owner) };
     }
@@ -192,6 +194,7 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
             ModeIfNew = file.ModeIfNew,
             ReplacesVersion = file.Own?.Version ?? 0,
         });
+        (file.Held ??= contents.Holds.Take()).Keep(content.Id);
         db.AfterCommit(() => open.Published(file, node.Id));
         return (node, target.Mount);
     }

@@ -1,6 +1,7 @@
 using Fluxd.Core;
 using Fluxd.Core.Chunking;
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Catalog.References;
 
 namespace Fluxd.Store.Files;
 
@@ -9,11 +10,14 @@ namespace Fluxd.Store.Files;
 internal sealed record ContentRef(long Id, long Size, byte[] Tag);
 
 /// <summary>
-/// What the trees need of the layer that cuts, stores and reads bytes. Thread-safe. Content that no row refers to is
-/// removed by garbage collection, so dropping a sink needs no care.
+/// What the trees need of the layer that cuts, stores and reads bytes. Thread-safe. Content that no row refers to and
+/// nobody holds is removed by garbage collection, so dropping a sink needs no care; but whoever keeps a content's id
+/// from one transaction to the next holds it by a ticket.
 /// </summary>
 internal interface IContents
 {
+    ContentHolds Holds { get; }
+
     IContentSink Begin();
 
     /// <summary>Goes on with unsealed content at its durable size.</summary>
@@ -29,7 +33,7 @@ internal interface IContents
 /// <summary>A chunk and where it is in its content.</summary>
 internal readonly record struct ContentChunk(ChunkHash Hash, long Offset, int Length);
 
-/// <summary>Content being written, from its first byte on. One caller at a time; disposing without sealing publishes nothing.</summary>
+/// <summary>Content being written, from its first byte on; it is held as long as this lives, and so is what was appended from. One caller at a time; disposing without sealing publishes nothing.</summary>
 internal interface IContentSink : IAsyncDisposable
 {
     /// <summary>Accepted bytes.</summary>

@@ -1,4 +1,5 @@
 using Fluxd.Core.Files;
+using Fluxd.Store.Catalog.References;
 using Fluxd.Store.Uploads;
 
 namespace Fluxd.Store.Files;
@@ -38,6 +39,9 @@ internal sealed class OpenFile(long user, string frontend) : IDisposable
 
     /// <summary>What these handles committed last, newer than what they opened.</summary>
     public Committed? Own { get; set; }
+
+    /// <summary>Holds <see cref="Own"/>'s content while there are handles.</summary>
+    public Ticket? Held { get; set; }
 
     /// <summary>Attributes set before the commit that must survive it.</summary>
     public AttributeChange? Pinned { get; set; }

@@ -57,6 +57,7 @@ internal sealed class OpenFiles
             if (--file.Handles == 0)
             {
                 Remove(file);
+                file.Held?.Dispose();
             }
         }
     }

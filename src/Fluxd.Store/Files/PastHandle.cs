@@ -1,10 +1,12 @@
 using Fluxd.Core;
 using Fluxd.Core.Files;
+using Fluxd.Store.Catalog.References;
 
 namespace Fluxd.Store.Files;
 
 /// <summary>A version, or a file in a snapshot, open for reading. It never changes.</summary>
-internal sealed class PastHandle(IContents contents, NodeInfo node, long content) : IOpenFile
+/// <param name="ticket">Becomes the handle's: it holds the content.</param>
+internal sealed class PastHandle(IContents contents, NodeInfo node, long content, Ticket ticket) : IOpenFile
 {
     public OpenAccess Access => OpenAccess.Read;
 
@@ -22,9 +24,17 @@ internal sealed class PastHandle(IContents contents, NodeInfo node, long content
 
     public Task FsyncAsync(CancellationToken ct) => Task.CompletedTask;
 
-    public Task<NodeInfo> CloseAsync(CancellationToken ct) => Task.FromResult(node);
+    public Task<NodeInfo> CloseAsync(CancellationToken ct)
+    {
+        ticket.Dispose();
+        return Task.FromResult(node);
+    }
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public ValueTask DisposeAsync()
+    {
+        ticket.Dispose();
+        return ValueTask.CompletedTask;
+    }
 
     private static FluxException ReadOnly() => FluxException.Denied("The past can only be read; restore the version, or copy it.");
 }

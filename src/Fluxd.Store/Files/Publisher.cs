@@ -102,6 +102,7 @@ internal static class Publisher
 
     private static long NewVersion(CatalogTransaction db, NodeRow node, Publication what)
     {
+        db.KeepContent(what.Content.Id);
         var id = db.NextId("version");
         using var insert = db.Sql("INSERT INTO version(id, node, content, size, mtime, created, author) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
             .Bind(id).Bind(node.Id).Bind(what.Content.Id).Bind(what.Content.Size)

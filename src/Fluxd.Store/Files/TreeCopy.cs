@@ -103,6 +103,7 @@ internal sealed class TreeCopy(CatalogTransaction db, Trees trees, View view)
 
     private long AddVersion(NodeRow copy, NodeRow original)
     {
+        db.KeepContent(original.Content);
         var version = db.NextId("version");
         using (var insert = db.Sql("INSERT INTO version(id, node, content, size, mtime, created, author) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
             .Bind(version).Bind(copy.Id).Bind(original.Content).Bind(original.Size).Bind(original.ModifiedAt).Bind(_now).Bind(view.User.Id))

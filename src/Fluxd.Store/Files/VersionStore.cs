@@ -3,6 +3,7 @@ using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Catalog.References;
 
 namespace Fluxd.Store.Files;
 
@@ -43,6 +44,11 @@ internal sealed partial class VersionStore(Trees trees, IContents contents, Func
     public async Task<IOpenFile> OpenAsync(Principal who, FilePath path, long version, CancellationToken ct)
     {
         Access.Check(who, Operation.Read, path);
+        return (await contents.Holds.OpenAsync(ticket => OpenAsync(who, path, version, ticket, ct)))!;
+    }
+
+    private async Task<IOpenFile?> OpenAsync(Principal who, FilePath path, long version, Ticket ticket, CancellationToken ct)
+    {
         var (node, content) = await trees.ReadAsync(
             who,
             (view, db) =>
@@ -59,7 +65,8 @@ internal sealed partial class VersionStore(Trees trees, IContents contents, Func
                 return (info, old.Content.Id);
             },
             ct);
-        return new PastHandle(contents, node, content);
+        ticket.Keep(content);
+        return new PastHandle(contents, node, content, ticket);
     }
 
     public Task<NodeInfo> RestoreAsync(Principal who, FilePath path, long version, CancellationToken ct)

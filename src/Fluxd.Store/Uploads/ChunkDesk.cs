@@ -1,5 +1,6 @@
 using Fluxd.Core;
 using Fluxd.Core.Chunking;
+using Fluxd.Store.Catalog.References;
 using Fluxd.Store.Files;
 
 namespace Fluxd.Store.Uploads;
@@ -8,7 +9,8 @@ namespace Fluxd.Store.Uploads;
 /// What one session may name in its recipes: chunks that it put (in a scratch file, in no index, so nobody else can
 /// tell that they are here) and chunks of readable base files. One caller at a time, under <see cref="Gate"/>.
 /// </summary>
-internal sealed class ChunkDesk(Spool spool) : IDisposable
+/// <param name="ticket">Becomes the desk's: it holds the base files' contents.</param>
+internal sealed class ChunkDesk(Spool spool, Ticket ticket) : IDisposable
 {
     private readonly Dictionary<ChunkHash, (long At, int Length)> _put = [];
     private readonly Dictionary<ChunkHash, (long Content, long Offset, int Length)> _known = [];
@@ -43,7 +45,10 @@ internal sealed class ChunkDesk(Spool spool) : IDisposable
         if (_known.Count >= UploadLimits.KnownChunksMax)
         {
             _known.Clear();
+            ticket.KeepOnly(0);
         }
+
+        ticket.Keep(content);
 
         _known.TryAdd(chunk.Hash, (content, chunk.Offset, chunk.Length));
     }
@@ -60,6 +65,14 @@ internal sealed class ChunkDesk(Spool spool) : IDisposable
             : throw new FluxException(FluxError.Corrupt, "A chunk that was sent can't be read back; send it again.");
     }
 
+    /// <summary>Nobody came back to it.</summary>
+    public void Close()
+    {
+        ForgetPut();
+        _known.Clear();
+        ticket.Dispose();
+    }
+
     /// <summary>All that was put is in the content now.</summary>
     public void ForgetPut()
     {
@@ -72,6 +85,7 @@ internal sealed class ChunkDesk(Spool spool) : IDisposable
     public void Dispose()
     {
         _scratch?.Dispose();
+        ticket.Dispose();
         Gate.Dispose();
     }
 }

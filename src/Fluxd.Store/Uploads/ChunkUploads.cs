@@ -21,6 +21,7 @@ internal sealed class ChunkUploads(Trees trees, UploadStore uploads, IContents c
     {
         RequireCount(chunks.Count);
         who.Require(Scopes.Write);
+        using var ticket = contents.Holds.TakeWide();
         var content = await trees.ReadAsync(who, (view, db) => BaseOf(view, db, UploadStore.StillOpen(UploadStore.Own(view, db, id)), basePath), ct);
         return await AtDeskAsync(
             id,
@@ -180,11 +181,11 @@ internal sealed class ChunkUploads(Trees trees, UploadStore uploads, IContents c
         {
             if (_desks.TryRemove(new KeyValuePair<UploadId, ChunkDesk>(id, desk)))
             {
-                desk.ForgetPut();
+                desk.Close();
             }
         }
 
-        return new ChunkDesk(spool) { UsedAt = trees.Now };
+        return new ChunkDesk(spool, contents.Holds.Take()) { UsedAt = trees.Now };
     }
 
     private static void RequireCount(int count)

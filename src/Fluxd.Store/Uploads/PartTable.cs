@@ -71,6 +71,7 @@ internal static class PartTable
 
     private static void Insert(CatalogTransaction db, UploadId id, UploadPart part)
     {
+        db.KeepContent(part.Content);
         using var insert = db.Sql("INSERT INTO upload_part(upload, start, stop, content, from_offset) VALUES (?1, ?2, ?3, ?4, ?5)")
             .Bind(id.ToBytes()).Bind(part.Start).Bind(part.Stop).Bind(part.Content).Bind(part.From);
         insert.Run();

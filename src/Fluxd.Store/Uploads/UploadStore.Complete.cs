@@ -42,7 +42,10 @@ internal sealed partial class UploadStore
             throw FluxException.Invalid($"Name 1 to {UploadLimits.ConcatenatedMax} parts.");
         }
 
+        using var ticket = contents.Holds.TakeWide();
         var rows = await trees.ReadAsync(who, (view, db) => parts.Select(part => FinishedPart(view, db, part)).ToList(), ct);
+        rows.ForEach(row => ticket.Keep(row.Content ?? 0));
+        ticket.Narrow();
         var size = rows.Sum(row => row.Durable);
         if (request.Size is { } told && told != size)
         {

@@ -106,6 +106,7 @@ internal sealed partial class UploadStore(Trees trees, FileStore files, IContent
     internal async Task<UploadWriter> OpenWriterAsync(Principal who, UploadId id, CancellationToken ct)
     {
         who.Require(Scopes.Write);
+        using var ticket = contents.Holds.TakeWide();
         await trees.ReadAsync(who, (view, db) => StillOpen(Own(view, db, id)), ct);
         var hold = await sessions.TakeAsync(id, ct);
         try

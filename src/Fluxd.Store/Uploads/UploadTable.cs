@@ -17,6 +17,7 @@ internal static class UploadTable
 
     public static void Insert(CatalogTransaction db, UploadRow upload)
     {
+        KeepContent(db, upload);
         using var insert = db.Sql("INSERT INTO upload(" + UploadRow.Columns + ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
             .Bind(upload.Id.ToBytes()).Bind(upload.Owner).Bind((long)upload.State).Bind(upload.Target.ToBytes()).Bind(upload.Root)
             .Bind(NullIfZero(upload.Parent)).Bind(upload.Name.IsDefault ? null : upload.Name.Bytes.ToArray()).Bind(NullIfZero(upload.Node))
@@ -32,6 +33,7 @@ internal static class UploadTable
     /// <summary>Writes all that changes in a session's life.</summary>
     public static void Update(CatalogTransaction db, UploadRow upload)
     {
+        KeepContent(db, upload);
         using var update = db.Sql("""
             UPDATE upload SET state = ?2, parent = ?3, name = ?4, node = ?5, size = ?6, reserved = ?7, content = ?8, durable = ?9,
                 hash_state = ?10, result_node = ?11, result_version = ?12, updated = ?13, expires = ?14, target = ?15, root = ?16
@@ -106,6 +108,14 @@ internal static class UploadTable
         }
 
         return page;
+    }
+
+    private static void KeepContent(CatalogTransaction db, UploadRow upload)
+    {
+        if (upload.Content is { } content)
+        {
+            db.KeepContent(content);
+        }
     }
 
     private static long? NullIfZero(long value) => value == 0 ? null : value;

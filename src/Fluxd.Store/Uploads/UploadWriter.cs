@@ -3,6 +3,7 @@ using Fluxd.Core;
 using Fluxd.Core.Files;
 using Fluxd.Core.Uploads;
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Catalog.References;
 using Fluxd.Store.Files;
 
 namespace Fluxd.Store.Uploads;
@@ -250,6 +251,8 @@ internal sealed class UploadWriter : IUploadWriter
     /// <summary>Takes pieces that the stream has reached into it.</summary>
     private async Task<bool> JoinPartsAsync(CancellationToken ct)
     {
+        // Holds the pieces, and below the content that one of them overwrites, till the stream refers to their chunks.
+        using var ticket = _contents.Holds.TakeWide();
         var parts = await _trees.Catalog.ReadAsync(db => PartTable.Of(db, _row.Id), ct);
         var joined = false;
         foreach (var part in parts)
@@ -262,7 +265,7 @@ internal sealed class UploadWriter : IUploadWriter
             _stream ??= _contents.Begin();
             if (part.Start < _stream.Length)
             {
-                await OverwriteAsync(part, ct);
+                await OverwriteAsync(part, ticket, ct);
             }
             else
             {
@@ -277,9 +280,15 @@ internal sealed class UploadWriter : IUploadWriter
     }
 
     /// <summary>The newest bytes count, also over what the stream has taken: the content is put together anew, chunks shared.</summary>
-    private async Task OverwriteAsync(UploadPart part, CancellationToken ct)
+    private async Task OverwriteAsync(UploadPart part, Ticket ticket, CancellationToken ct)
     {
-        var old = await _stream!.SealAsync((_, content) => content, ct);
+        var old = await _stream!.SealAsync(
+            (_, content) =>
+            {
+                ticket.Keep(content.Id);
+                return content;
+            },
+            ct);
         await _stream.DisposeAsync();
         _stream = _contents.Begin();
         await _stream.AppendAsync(old.Id, 0, part.Start, ct);
