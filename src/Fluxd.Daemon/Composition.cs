@@ -1,5 +1,6 @@
 using System.Net;
 using Fluxd.Core;
+using Fluxd.Core.Admin;
 using Fluxd.Core.Frontends;
 using Fluxd.Core.Tls;
 using Fluxd.Daemon.AdminSocket;
@@ -129,6 +130,8 @@ internal sealed partial class Composition : IAsyncDisposable
         }
     }
 
+    public Task<StoreStatRecord> StoreStatAsync(CancellationToken ct) => _upkeep.StatAsync(ct);
+
     public async ValueTask DisposeAsync()
     {
         await _past.DisposeAsync();
@@ -146,7 +149,7 @@ internal sealed partial class Composition : IAsyncDisposable
     {
         var services = new AdminServices(Identity.Accounts, Identity.Sessions, Transfers, control)
         {
-            Checks = [new SystemChecks(_config.Current.Store.Path, _config.File), new AccountChecks(Identity.Accounts)],
+            Checks = MakeChecks(() => control.Frontends),
             Routes = [new SftpRoutes(hostKeys), new StoreRoutes(_upkeep, Identity.Accounts)],
         };
         var inherited = _inherited.Descriptors("admin");
@@ -154,6 +157,24 @@ internal sealed partial class Composition : IAsyncDisposable
             services,
             new AdminOptions(config.Socket) { Group = config.Group, InheritedHandle = inherited.Count > 0 ? (ulong)inherited[0] : null },
             _loggers);
+    }
+
+    private IReadOnlyList<IDoctorCheck> MakeChecks(Func<IReadOnlyList<IFrontend>> frontends)
+    {
+        var kernel = new Kernel();
+        var now = _config.Current;
+        return
+        [
+            new LimitChecks(kernel) { IsBySystemd = _inherited.Descriptors("quic").Count > 0 },
+            new DiskChecks(now.Store, _state.Path, kernel),
+            new LibraryChecks(now),
+            new SecurityChecks(() => _config.Current, _config.File, _state.Path, Environment.GetEnvironmentVariable("JOURNAL_STREAM") is not null),
+            new TlsChecks(() => _config.Current, _certificates, TimeProvider.System),
+            new NetworkChecks(() => _config.Current, frontends),
+            new LimiterChecks(() => _config.Current, () => Identity.PenaltiesNow),
+            new StoreChecks(_upkeep, TimeProvider.System),
+            new AccountChecks(Identity.Accounts),
+        ];
     }
 
     private HttpApi MakeApi()

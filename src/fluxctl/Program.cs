@@ -6,7 +6,7 @@ internal static class Program
     private static Task<int> Main(string[] args) => args switch
     {
         [] or ["--help" or "-h" or "-?" or "help"] => Say(Overview.Text),
-        ["--version" or "version"] => Say("fluxctl " + VersionOf.Program + "\n"),
+        ["--version"] => Say("fluxctl " + VersionOf.Program + "\n"),
         ["completion", "bash"] => Say(Completion.Bash),
         ["completion", "zsh"] => Say(Completion.Zsh),
         _ => CommandLine.RunAsync(args),

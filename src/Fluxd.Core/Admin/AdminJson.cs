@@ -11,6 +11,7 @@ namespace Fluxd.Core.Admin;
     RespectRequiredConstructorParameters = false,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip)]
 [JsonSerializable(typeof(StatusRecord))]
+[JsonSerializable(typeof(VersionRecord))]
 [JsonSerializable(typeof(ReloadRecord))]
 [JsonSerializable(typeof(IReadOnlyList<CheckRecord>))]
 [JsonSerializable(typeof(UserRecord))]

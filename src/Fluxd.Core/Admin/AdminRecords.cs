@@ -23,7 +23,8 @@ public sealed record StatusRecord
 
     public IReadOnlyList<FrontendRecord> Frontends { get; init; } = [];
 
-    public StoreRecord? Store { get; init; }
+    /// <summary>Null while the store can't be asked; then <see cref="Problems"/> says why.</summary>
+    public StoreStatRecord? Store { get; init; }
 
     public int Users { get; init; }
 
@@ -34,7 +35,9 @@ public sealed record StatusRecord
 
 public sealed record FrontendRecord(string Name, bool Enabled, bool Running, IReadOnlyList<string> Endpoints, int Connections, string? Problem = null);
 
-public sealed record StoreRecord(string Path, string Id, long DiskBytesTotal, long DiskBytesFree, bool ReadOnly);
+/// <param name="Fluxctl">Of the program that asks.</param>
+/// <param name="Fluxd">Of the daemon that answers; null when none does.</param>
+public sealed record VersionRecord(string Fluxctl, string? Fluxd);
 
 /// <param name="Applied">The new configuration is in force.</param>
 /// <param name="Faults">Every fault in it; then nothing changed.</param>

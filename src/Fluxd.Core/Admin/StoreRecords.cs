@@ -8,7 +8,10 @@ public sealed record StoreStatRecord
 
     public long Packs { get; init; }
 
+    /// <summary>What the files' bytes take on the disk: each chunk once, compressed where that pays.</summary>
     public long PackBytes { get; init; }
+
+    public long Chunks { get; init; }
 
     public long CatalogBytes { get; init; }
 

@@ -61,6 +61,19 @@ internal static unsafe partial class Libc
         return Adjtimex(timex) is var state and >= 0 ? state != 5 : null;
     }
 
+    /// <summary>How many files the file system under a path can hold, all in all and still; null where it doesn't say. Linux only.</summary>
+    public static (ulong Total, ulong Free)? Inodes(string path)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return null;
+        }
+
+        // struct statfs of 64-bit Linux: type, bsize, blocks, bfree, bavail, files, ffree, each of eight bytes.
+        var buffer = stackalloc ulong[512];
+        return Statfs(path, buffer) == 0 ? (buffer[5], buffer[6]) : null;
+    }
+
     /// <summary>May this process write there?</summary>
     public static bool CanWrite(string path) => Access(path, 2) == 0;
 
@@ -75,6 +88,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "statx", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Statx(int folder, string path, int flags, uint mask, byte* buffer);
+
+    [LibraryImport("libc", EntryPoint = "statfs", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Statfs(string path, ulong* buffer);
 
     [LibraryImport("libc", EntryPoint = "adjtimex")]
     private static partial int Adjtimex(byte* timex);

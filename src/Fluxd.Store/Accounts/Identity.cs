@@ -41,6 +41,9 @@ internal sealed class Identity : IAsyncDisposable
 
     public ISessions Sessions { get; }
 
+    /// <summary>Addresses, accounts and pairs of them that must wait before they may try to log in again.</summary>
+    public int PenaltiesNow => LocalCoordinator.PenaltiesNow;
+
     internal AccountDirectory Directory { get; }
 
     internal PasswordChecker Passwords { get; }

@@ -27,6 +27,18 @@ internal sealed class Coordinator(TimeProvider clock, ICoordinatorMemory memory)
         }
     }
 
+    /// <summary>Addresses, accounts and pairs of them that must wait before they may try again.</summary>
+    public int PenaltiesNow
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _penalties.Enforced(Now);
+            }
+        }
+    }
+
     /// <summary>Called once, before the first login.</summary>
     public async Task LoadAsync(IReadOnlyList<Limiter> kept, CancellationToken ct)
     {

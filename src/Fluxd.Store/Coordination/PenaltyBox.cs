@@ -26,6 +26,9 @@ internal sealed class PenaltyBox
             ? TimeSpan.FromTicks(penalty.Until - now)
             : null;
 
+    /// <summary>How many keys are made to wait now.</summary>
+    public int Enforced(long now) => _penalties.Values.Count(penalty => penalty.IsEnforced && penalty.Until > now);
+
     public void Forget(string key) => _penalties.Remove(key);
 
     private void Shrink(long now)

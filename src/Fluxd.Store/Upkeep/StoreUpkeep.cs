@@ -25,6 +25,7 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
                 Id = store.Uuid.ToString(),
                 Packs = reader.Scalar("SELECT count(*) FROM pack WHERE state <> 2") ?? 0,
                 PackBytes = reader.Scalar("SELECT coalesce(sum(len), 0) FROM pack WHERE state <> 2") ?? 0,
+                Chunks = reader.Scalar("SELECT coalesce(sum(count), 0) FROM pack_range WHERE pack IN (SELECT id FROM pack WHERE state <> 2)") ?? 0,
                 CatalogBytes = new FileInfo(store.CatalogFile).Length,
                 CurrentFiles = reader.Scalar("SELECT coalesce(sum(files), 0) FROM usage") ?? 0,
                 CurrentBytes = reader.Scalar("SELECT coalesce(sum(bytes), 0) FROM usage") ?? 0,

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Fluxctl.Doctor;
 using Fluxd.Core.Admin;
 
 namespace Fluxctl.Commands;
@@ -22,7 +23,9 @@ internal static class DoctorCommand
     {
         try
         {
-            return await context.Daemon.GetAsync("doctor", AdminJson.Default.IReadOnlyListCheckRecord, ct);
+            var status = await context.Daemon.GetAsync("status", AdminJson.Default.StatusRecord, ct);
+            var checks = await context.Daemon.GetAsync("doctor", AdminJson.Default.IReadOnlyListCheckRecord, ct);
+            return [.. checks, .. await FirewallCheck.RunAsync(status, ct), VersionOf.Compare(status.Version)];
         }
         catch (CommandFailure failure) when (failure.ExitCode == ExitCodes.Unreachable)
         {

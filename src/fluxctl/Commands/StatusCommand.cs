@@ -10,6 +10,22 @@ internal static class StatusCommand
         .Does(async (context, ct) => context.Answer(
             await context.Daemon.GetAsync("status", AdminJson.Default.StatusRecord, ct), AdminJson.Default.StatusRecord, Print));
 
+    /// <summary>Also <c>store stat</c>'s.</summary>
+    internal static void Print(StoreStatRecord store)
+    {
+        var used = store.DiskBytesTotal == 0 ? 0 : 100 - (100 * store.DiskBytesFree / store.DiskBytesTotal);
+        Show.Lines(
+            ("store", $"{store.Path} ({store.Id})"),
+            ("state", store.Problem is null ? "reads and writes" : "only reads: " + store.Problem),
+            ("files", $"{store.CurrentFiles}, {Show.Size(store.CurrentBytes)} as people see them"),
+            ("chunks", Show.Count(store.Chunks)),
+            ("packs", $"{store.Packs}, {Show.Size(store.PackBytes)} with all kept versions"),
+            ("catalogue", Show.Size(store.CatalogBytes)),
+            ("disk", $"{Show.Size(store.DiskBytesFree)} free of {Show.Size(store.DiskBytesTotal)} ({used} % used)"),
+            ("catalogue copied", Show.Time(store.LastCopyAt)),
+            ("all read since", store.OldestScrubAt is null ? "not yet" : Show.Time(store.OldestScrubAt)));
+    }
+
     private static void Print(StatusRecord status)
     {
         Show.Lines(
@@ -23,10 +39,8 @@ internal static class StatusCommand
             ("sessions", Show.Count(status.Sessions)));
         if (status.Store is { } store)
         {
-            var used = store.DiskBytesTotal == 0 ? 0 : 100 - (100 * store.DiskBytesFree / store.DiskBytesTotal);
-            Show.Lines(
-                ("store", store.Path + (store.ReadOnly ? " (read-only)" : "")),
-                ("disk", $"{Show.Size(store.DiskBytesFree)} free of {Show.Size(store.DiskBytesTotal)} ({used} % used)"));
+            Console.Out.WriteLine();
+            Print(store);
         }
 
         Console.Out.WriteLine();
@@ -37,6 +51,11 @@ internal static class StatusCommand
                 frontend.Name, !frontend.Enabled ? "off" : frontend.Running ? "running" : frontend.Problem ?? "not running",
                 string.Join(", ", frontend.Endpoints), Show.Count(frontend.Connections),
             }));
+        if (VersionOf.Mismatch(status.Version) is { } mismatch)
+        {
+            Console.Out.WriteLine("! " + mismatch);
+        }
+
         foreach (var problem in status.Problems)
         {
             Console.Out.WriteLine("! " + Show.Plain(problem));

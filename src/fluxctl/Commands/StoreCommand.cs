@@ -30,7 +30,7 @@ internal static class StoreCommand
             .With(s_config).Does((context, ct) => RunDaemonAsync(["--init-store", "--config", context.Get(s_config)!], ct)),
         new Verb("stat", "What the store holds, and when it was last copied and read through.", "fluxctl store stat")
             .Does(async (context, ct) => context.Answer(
-                await context.Daemon.GetAsync("store/stat", AdminJson.Default.StoreStatRecord, ct), AdminJson.Default.StoreStatRecord, Print)),
+                await context.Daemon.GetAsync("store/stat", AdminJson.Default.StoreStatRecord, ct), AdminJson.Default.StoreStatRecord, StatusCommand.Print)),
         new Verb(
             "fsck", "Compares the catalogue with itself and with the packs, and changes nothing. Exit code 2 when bytes of files are damaged.",
             "fluxctl store fsck", "fluxctl store fsck --read-data")
@@ -80,16 +80,6 @@ internal static class StoreCommand
             ("backup", made.Folder),
             ("copied", $"{made.PacksCopied} packs, {Show.Size(made.BytesCopied)}"),
             ("there before", $"{made.PacksKept} packs")));
-
-    private static void Print(StoreStatRecord stat) => Show.Lines(
-        ("store", $"{stat.Path} ({stat.Id})"),
-        ("state", stat.Problem ?? "reads and writes"),
-        ("packs", $"{stat.Packs}, {Show.Size(stat.PackBytes)}"),
-        ("catalogue", Show.Size(stat.CatalogBytes)),
-        ("current files", $"{stat.CurrentFiles}, {Show.Size(stat.CurrentBytes)}"),
-        ("disk", $"{Show.Size(stat.DiskBytesFree)} free of {Show.Size(stat.DiskBytesTotal)}"),
-        ("catalogue copied", stat.LastCopyAt is null ? "never" : Show.Time(stat.LastCopyAt)),
-        ("all read since", stat.OldestScrubAt is null ? "not yet" : Show.Time(stat.OldestScrubAt)));
 
     private static void Print(FsckRecord report)
     {
