@@ -2,6 +2,8 @@ using System.Net.Sockets;
 using System.Text;
 using Fluxd.Core;
 using Fluxd.Core.Frontends;
+using Fluxd.Transports.Http;
+using Fluxd.Transports.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -27,6 +29,7 @@ internal sealed partial class AdminFrontend(AdminServices services, AdminOptions
     private const long BodyBytesMax = 1024 * 1024;
 
     private readonly ILogger _log = loggers.CreateLogger("Fluxd.Daemon.AdminSocket");
+    private readonly QuietListeners _listeners = new();
     private WebApplication? _app;
     private uint? _group;
     private int _connections;
@@ -90,15 +93,21 @@ internal sealed partial class AdminFrontend(AdminServices services, AdminOptions
         }
     }
 
-    public async ValueTask DisposeAsync() => await AbortAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await AbortAsync();
+        _listeners.Dispose();
+    }
 
     private WebApplication Build()
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(loggers);
+        builder.Services.AddSingleton<IConnectionListenerFactory>(_listeners);
         builder.Services.AddRoutingCore();
         builder.WebHost.UseKestrelCore().ConfigureKestrel(Configure);
         var app = builder.Build();
+        app.NoteFirstRequests();
         app.Use(GuardAsync);
         app.UseRouting();
         var v1 = app.MapGroup("/v1");
@@ -129,6 +138,7 @@ internal sealed partial class AdminFrontend(AdminServices services, AdminOptions
     private void Listen(ListenOptions listen)
     {
         listen.Protocols = HttpProtocols.Http1;
+        listen.AnswerFirstRequests(TimeProvider.System);
         listen.Use(next => connection => WatchAsync(next, connection));
     }
 

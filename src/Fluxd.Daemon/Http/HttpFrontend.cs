@@ -2,6 +2,8 @@ using Fluxd.Core;
 using Fluxd.Core.Frontends;
 using Fluxd.Daemon.Config;
 using Fluxd.Daemon.Hosting;
+using Fluxd.Transports.Http;
+using Fluxd.Transports.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
@@ -35,6 +37,7 @@ internal sealed record HttpFrontendOptions
 internal sealed class HttpFrontend(HttpFrontendOptions options) : IFrontend, IAsyncDisposable
 {
     private readonly ConnectionCount _connections = new();
+    private readonly QuietListeners _listeners = new();
     private WebApplication? _app;
 
     public string Name => "http";
@@ -47,6 +50,7 @@ internal sealed class HttpFrontend(HttpFrontendOptions options) : IFrontend, IAs
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(options.Loggers);
+        builder.Services.AddSingleton<IConnectionListenerFactory>(_listeners);
         builder.Services.AddRoutingCore();
         options.Services(builder.Services);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -56,6 +60,7 @@ internal sealed class HttpFrontend(HttpFrontendOptions options) : IFrontend, IAs
             Listen(kestrel);
         });
         var app = builder.Build();
+        app.NoteFirstRequests();
         options.Map(app);
         try
         {
@@ -71,7 +76,7 @@ internal sealed class HttpFrontend(HttpFrontendOptions options) : IFrontend, IAs
     }
 
     /// <summary>Kestrel unbinds and lets running requests finish in one step: <see cref="DrainAsync"/>.</summary>
-    public Task StopAcceptingAsync(CancellationToken ct) => Task.CompletedTask;
+    public Task StopAcceptingAsync(CancellationToken ct) => _listeners.StopAcceptingAsync();
 
     public async Task DrainAsync(CancellationToken deadline)
     {
@@ -89,13 +94,17 @@ internal sealed class HttpFrontend(HttpFrontendOptions options) : IFrontend, IAs
         }
     }
 
-    public async ValueTask DisposeAsync() => await AbortAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await AbortAsync();
+        _listeners.Dispose();
+    }
 
     private void Listen(KestrelServerOptions kestrel)
     {
         foreach (var endpoint in EndpointsOf("http", options.Config.Listen))
         {
-            Bind(kestrel, endpoint, Count);
+            Bind(kestrel, endpoint, Watch);
         }
 
         var tls = EndpointsOf("https", options.Config.ListenTls).ToArray();
@@ -108,7 +117,7 @@ internal sealed class HttpFrontend(HttpFrontendOptions options) : IFrontend, IAs
         {
             Bind(kestrel, endpoint, listen =>
             {
-                Count(listen);
+                Watch(listen);
                 options.UseTls!(listen);
             });
         }
@@ -134,7 +143,11 @@ internal sealed class HttpFrontend(HttpFrontendOptions options) : IFrontend, IAs
         }
     }
 
-    private void Count(ListenOptions listen) => listen.Use(next => context => _connections.DuringAsync(() => next(context)));
+    private void Watch(ListenOptions listen)
+    {
+        listen.AnswerFirstRequests(TimeProvider.System);
+        listen.Use(next => context => _connections.DuringAsync(() => next(context)));
+    }
 
     private FluxException CanNotListen(IOException cause)
     {

@@ -102,6 +102,9 @@ internal static class HttpLimits
 
     public static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(90);
 
+    /// <summary>From acceptance to the first request, TLS handshake included, when the daemon stops meanwhile: three lost packets' time.</summary>
+    public static readonly TimeSpan FirstRequestGrace = TimeSpan.FromSeconds(10);
+
     public static readonly TimeSpan RequestHeadersTimeout = TimeSpan.FromSeconds(30);
 
     /// <summary>Bytes that wait in front of a slow reader: lets disk reads overlap sends.</summary>

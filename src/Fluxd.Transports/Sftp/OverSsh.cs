@@ -18,7 +18,7 @@ public static class SftpOverSsh
         public async Task<int> RunAsync(ISshChannel channel, CancellationToken ct)
         {
             using var session = new SftpSession(services, new SftpClient(channel.Principal, channel.Peer.Address.ToString(), channel.ClientVersion));
-            await session.RunAsync(channel, ct);
+            await session.RunAsync(channel, channel.Draining, ct);
             return 0;
         }
     }

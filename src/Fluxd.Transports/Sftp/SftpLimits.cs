@@ -33,6 +33,9 @@ internal static class SftpLimits
     /// <summary>Smallest block of check-file that the draft allows.</summary>
     public const int CheckFileBlockBytesMin = 256;
 
+    /// <summary>After a file is closed clients still set its time and rename it: a stop waits for that long after the last request.</summary>
+    public static readonly TimeSpan QuietWhileDraining = TimeSpan.FromSeconds(2);
+
     /// <summary>Text of a status: one sentence.</summary>
     public const int StatusTextBytesMax = 512;
 }

@@ -45,12 +45,13 @@ public sealed partial class SftpSession : IDisposable
     private Principal Who => _client.Principal;
 
     /// <summary>Returns when the client ends the channel or breaks the protocol; the caller then closes the channel.</summary>
-    public async Task RunAsync(IDuplexPipe channel, CancellationToken ct)
+    /// <param name="draining">The daemon stops: with nothing open, and nothing asked for a moment, the session ends by itself.</param>
+    public async Task RunAsync(IDuplexPipe channel, CancellationToken draining, CancellationToken ct)
     {
         _output = new SftpOutput(channel.Output);
         try
         {
-            await ReceiveAsync(channel.Input, ct);
+            await ReceiveAsync(channel.Input, draining, ct);
         }
         catch (SftpFormatException error)
         {
@@ -62,24 +63,39 @@ public sealed partial class SftpSession : IDisposable
         }
     }
 
-    private async Task ReceiveAsync(PipeReader input, CancellationToken ct)
+    private async Task ReceiveAsync(PipeReader input, CancellationToken draining, CancellationToken ct)
     {
+        var clock = _services.Clock;
+        using var wake = draining.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), input);
         while (true)
         {
-            var read = await input.ReadAsync(ct);
+            var since = clock.GetTimestamp();
+            var read = await ReadAsync(input, draining, ct);
             var buffer = read.Buffer;
+            var isQuiet = read.IsCanceled && clock.GetElapsedTime(since) >= SftpLimits.QuietWhileDraining;
             while (TryTakePacket(ref buffer, out var packet))
             {
+                isQuiet = false;
                 await DispatchAsync(packet, ct);
             }
 
             input.AdvanceTo(buffer.Start, buffer.End);
             await _output.FlushAsync(ct);
-            if (read.IsCompleted || read.IsCanceled)
+            if (read.IsCompleted || (isQuiet && _handles.Count == 0 && _running.TrueForAll(task => task.IsCompleted)))
             {
                 return;
             }
         }
+    }
+
+    private ValueTask<ReadResult> ReadAsync(PipeReader input, CancellationToken draining, CancellationToken ct) =>
+        draining.IsCancellationRequested ? ReadForAMomentAsync(input, ct) : input.ReadAsync(ct);
+
+    private async ValueTask<ReadResult> ReadForAMomentAsync(PipeReader input, CancellationToken ct)
+    {
+        await using var over = _services.Clock.CreateTimer(
+            static input => ((PipeReader)input!).CancelPendingRead(), input, SftpLimits.QuietWhileDraining, Timeout.InfiniteTimeSpan);
+        return await input.ReadAsync(ct);
     }
 
     /// <summary>Pure: takes one packet off the front, or nothing while it is incomplete.</summary>

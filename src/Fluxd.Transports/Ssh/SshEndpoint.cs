@@ -7,9 +7,6 @@ using Fluxd.Core.Frontends;
 using Fluxd.Transports.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
 
 namespace Fluxd.Transports.Ssh;
 
@@ -24,7 +21,7 @@ public sealed class SshEndpoint(SshServerOptions options, IReadOnlyList<EndPoint
     private readonly List<IConnectionListener> _listeners = [];
     private readonly List<Task> _loops = [];
     private readonly ConcurrentDictionary<long, (SshServerSession Session, Task Run)> _connections = new();
-    private readonly CancellationTokenSource _accepting = new();
+    private readonly QuietListeners _sockets = new();
     private readonly CancellationTokenSource _draining = new();
     private readonly CancellationTokenSource _aborting = new();
     private readonly LoginGate _gate = new(SshLimits.UnauthenticatedPerSourceMax, SshLimits.UnauthenticatedMax);
@@ -41,10 +38,9 @@ public sealed class SshEndpoint(SshServerOptions options, IReadOnlyList<EndPoint
 
     public async Task StartAsync(CancellationToken ct)
     {
-        var factory = new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance);
         foreach (var endPoint in listen)
         {
-            _listeners.Add(await BindAsync(factory, endPoint, ct));
+            _listeners.Add(await BindAsync(endPoint, ct));
         }
 
         Endpoints = [.. _listeners.Select(l => l.EndPoint.ToString() ?? "")];
@@ -57,13 +53,12 @@ public sealed class SshEndpoint(SshServerOptions options, IReadOnlyList<EndPoint
 
     public async Task StopAcceptingAsync(CancellationToken ct)
     {
-        await _accepting.CancelAsync();
+        await _sockets.StopAcceptingAsync();
+        await Task.WhenAll(_loops);
         foreach (var listener in _listeners)
         {
             await listener.UnbindAsync(ct);
         }
-
-        await Task.WhenAll(_loops);
     }
 
     public async Task DrainAsync(CancellationToken deadline)
@@ -100,16 +95,16 @@ public sealed class SshEndpoint(SshServerOptions options, IReadOnlyList<EndPoint
     {
         await StopAcceptingAsync(CancellationToken.None);
         await AbortAsync();
-        _accepting.Dispose();
+        _sockets.Dispose();
         _draining.Dispose();
         _aborting.Dispose();
     }
 
-    private static async Task<IConnectionListener> BindAsync(SocketTransportFactory factory, EndPoint endPoint, CancellationToken ct)
+    private async Task<IConnectionListener> BindAsync(EndPoint endPoint, CancellationToken ct)
     {
         try
         {
-            return await factory.BindAsync(endPoint, ct);
+            return await _sockets.BindAsync(endPoint, ct);
         }
         catch (Exception e) when (e is SocketException or AddressInUseException)
         {
@@ -119,16 +114,9 @@ public sealed class SshEndpoint(SshServerOptions options, IReadOnlyList<EndPoint
 
     private async Task AcceptAsync(IConnectionListener listener)
     {
-        try
+        while (await listener.AcceptAsync(CancellationToken.None) is { } connection)
         {
-            while (await listener.AcceptAsync(_accepting.Token) is { } connection)
-            {
-                Serve(connection);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // Stopped.
+            Serve(connection);
         }
     }
 

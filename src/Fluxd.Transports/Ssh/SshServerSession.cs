@@ -22,6 +22,7 @@ internal sealed partial class SshServerSession : IDisposable
     private readonly OutboundPackets _outbound;
     private readonly InboundPackets _inbound = new();
     private readonly CancellationTokenSource _stop = new();
+    private readonly CancellationTokenSource _reading;
     private readonly AsyncSignal _roomForReplies = new();
     private readonly ITimer _deadline;
     private readonly long _acceptedAt;
@@ -33,6 +34,7 @@ internal sealed partial class SshServerSession : IDisposable
         _transport = transport;
         _peer = peer;
         _options = options;
+        _reading = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
         _outbound = new OutboundPackets(transport.Output);
         _acceptedAt = options.Time.GetTimestamp();
         _deadline = options.Time.CreateTimer(static s => ((SshServerSession)s!).DeadlinePassed(), this, options.VersionGrace, Timeout.InfiniteTimeSpan);
@@ -65,7 +67,7 @@ internal sealed partial class SshServerSession : IDisposable
     {
         if (!IsLoggedIn || Volatile.Read(ref _running) == 0)
         {
-            Abort("the server is stopping");
+            Leave();
         }
     }
 
@@ -76,6 +78,20 @@ internal sealed partial class SshServerSession : IDisposable
         try
         {
             _stop.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It ended by itself meanwhile.
+        }
+    }
+
+    /// <summary>Reads no more; what was to be said, and why it ends, is still sent. A young connection hears at least our version line.</summary>
+    private void Leave()
+    {
+        Interlocked.CompareExchange(ref _abortReason, "the server is stopping", null);
+        try
+        {
+            _reading.Cancel();
         }
         catch (ObjectDisposedException)
         {
@@ -102,6 +118,11 @@ internal sealed partial class SshServerSession : IDisposable
         catch (OperationCanceledException)
         {
             SshLog.Aborted(_options.Logger, _peer.Address, _abortReason ?? "stopped");
+            if (!_stop.IsCancellationRequested)
+            {
+                SendDisconnect(DisconnectReason.ByApplication, "the server is stopping; connect again");
+                await ReadOutAsync();
+            }
         }
         catch (Exception e) when (e is IOException or InvalidOperationException or ObjectDisposedException)
         {
@@ -116,6 +137,7 @@ internal sealed partial class SshServerSession : IDisposable
         _deadline.Dispose();
         _inbound.Dispose();
         _outbound.Dispose();
+        _reading.Dispose();
         _stop.Dispose();
     }
 
@@ -127,6 +149,24 @@ internal sealed partial class SshServerSession : IDisposable
         }
 
         Abort(IsLoggedIn ? "a key exchange was not finished in time" : "no login in time");
+    }
+
+    /// <summary>Closing on unread bytes would reset the connection, and the peer might never see our last words: it may close first.</summary>
+    private async Task ReadOutAsync()
+    {
+        using var farewell = new CancellationTokenSource(Farewell, _options.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(farewell.Token, _stop.Token);
+        try
+        {
+            while (await _transport.Input.ReadAsync(either.Token) is { IsCompleted: false } read)
+            {
+                _transport.Input.AdvanceTo(read.Buffer.End);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException or InvalidOperationException)
+        {
+            // It had its time.
+        }
     }
 
     private async Task EndAsync(Task pump)
@@ -163,7 +203,7 @@ internal sealed partial class SshServerSession : IDisposable
         var skipped = 0;
         while (true)
         {
-            var read = await _transport.Input.ReadAsync(_stop.Token);
+            var read = await _transport.Input.ReadAsync(_reading.Token);
             var buffer = read.Buffer;
             var line = VersionLine.TryRead(ref buffer, ref skipped);
             _transport.Input.AdvanceTo(buffer.Start, line is null ? buffer.End : buffer.Start);
@@ -187,7 +227,7 @@ internal sealed partial class SshServerSession : IDisposable
     {
         while (!_ended)
         {
-            var read = await _transport.Input.ReadAsync(_stop.Token);
+            var read = await _transport.Input.ReadAsync(_reading.Token);
             var buffer = read.Buffer;
             while (!_ended && _inbound.TryRead(ref buffer, out var payload))
             {

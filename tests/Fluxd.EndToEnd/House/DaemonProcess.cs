@@ -66,10 +66,13 @@ internal sealed partial class DaemonProcess : IAsyncDisposable
 
     public static DaemonProcess Start(params string[] arguments) => new(Directory.CreateTempSubdirectory("fluxd-e2e-"), null, arguments);
 
-    public static DaemonProcess StartIn(DirectoryInfo folder, params string[] arguments)
+    public static DaemonProcess StartIn(DirectoryInfo folder, params string[] arguments) => StartIn(folder, null, arguments);
+
+    /// <param name="shell">Bash that prepares descriptors and variables, then becomes the daemon.</param>
+    public static DaemonProcess StartIn(DirectoryInfo folder, string? shell, string[] arguments)
     {
         File.Delete(Path.Combine(folder.FullName, "notify"));
-        return new DaemonProcess(folder, null, arguments);
+        return new DaemonProcess(folder, shell, arguments);
     }
 
     /// <param name="shell">Bash that prepares descriptors and variables, then becomes the daemon.</param>
@@ -83,6 +86,14 @@ internal sealed partial class DaemonProcess : IAsyncDisposable
         using var patience = new CancellationTokenSource(Patience);
         var length = await _systemd.ReceiveAsync(buffer, patience.Token);
         return System.Text.Encoding.UTF8.GetString(buffer, 0, length);
+    }
+
+    /// <summary>Reads what the daemon tells systemd until it begins with this.</summary>
+    public async Task HeardAsync(string beginning)
+    {
+        while (!(await NotificationAsync()).StartsWith(beginning, StringComparison.Ordinal))
+        {
+        }
     }
 
     public void Signal(string name)

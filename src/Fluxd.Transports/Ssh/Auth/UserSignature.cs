@@ -105,6 +105,11 @@ internal static class UserSignature
         var r = reader.PositiveMpint(bytes);
         var s = reader.PositiveMpint(bytes);
         reader.End();
+        if (r.Length > bytes || s.Length > bytes)
+        {
+            return false; // the bound of a mpint leaves room for a sign byte; a number that fills it is no coordinate
+        }
+
         r.CopyTo(fixedForm.AsSpan(bytes - r.Length));
         s.CopyTo(fixedForm.AsSpan((2 * bytes) - s.Length));
         using var key = ECDsa.Create(parameters);

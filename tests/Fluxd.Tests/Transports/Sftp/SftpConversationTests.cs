@@ -55,6 +55,25 @@ public sealed class SftpConversationTests
         Assert.Equal(data, await f.Client.GetAsync("/big"));
     }
 
+    [Fact(Timeout = 60_000)]
+    public async Task A_stop_ends_a_session_that_has_nothing_open_and_is_quiet_for_a_moment()
+    {
+        var clock = new ManualTime();
+        await using var f = await SftpFixture.Start(clock: clock);
+        var handle = await f.Client.OpenAsync("/a", 0x1A);
+        await f.Draining.CancelAsync();
+        clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(0u, await f.Client.WriteAsync(handle, 0, [1, 2, 3]));
+        clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(0u, await f.Client.CloseAsync(handle));
+        Assert.Equal(0u, (await f.Client.AskAsync(Rename, "/a", "/b")).Status);
+        while (!f.Session.IsCompleted)
+        {
+            clock.Advance(TimeSpan.FromSeconds(2));
+            await Task.Yield();
+        }
+    }
+
     [Fact(Timeout = 30_000)]
     public async Task A_dropped_connection_publishes_nothing_and_the_owner_can_go_on()
     {

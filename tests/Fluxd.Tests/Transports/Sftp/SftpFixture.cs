@@ -11,9 +11,11 @@ namespace Fluxd.Tests.Transports.Sftp;
 internal sealed class SftpFixture : IAsyncDisposable
 {
     private readonly CancellationTokenSource _stop = new(TimeSpan.FromSeconds(60));
+    private readonly TimeProvider _clock;
 
-    public SftpFixture(IFiles? files = null, string clientVersion = "SSH-2.0-OpenSSH_9.2p1")
+    public SftpFixture(IFiles? files = null, string clientVersion = "SSH-2.0-OpenSSH_9.2p1", TimeProvider? clock = null)
     {
+        _clock = clock ?? TimeProvider.System;
         Files = files ?? new MemoryFiles();
         var pair = new PipePair();
         Client = new SftpTestClient(pair.Client);
@@ -26,15 +28,18 @@ internal sealed class SftpFixture : IAsyncDisposable
 
     public Task Session { get; }
 
+    /// <summary>Cancelled, as when the daemon stops.</summary>
+    public CancellationTokenSource Draining { get; } = new();
+
     public Always Authenticator { get; } = new();
 
     private async Task Serve(PipePair pair, string clientVersion)
     {
-        var services = new SftpServices(Files, Authenticator, null, TimeProvider.System, NullLogger.Instance);
+        var services = new SftpServices(Files, Authenticator, null, _clock, NullLogger.Instance);
         using var session = new SftpSession(services, new SftpClient(People.Anna, "test", clientVersion));
         try
         {
-            await session.RunAsync(pair.Server, _stop.Token);
+            await session.RunAsync(pair.Server, Draining.Token, _stop.Token);
         }
         finally
         {
@@ -43,9 +48,9 @@ internal sealed class SftpFixture : IAsyncDisposable
         }
     }
 
-    public static async Task<SftpFixture> Start(IFiles? files = null, string clientVersion = "SSH-2.0-OpenSSH_9.2p1")
+    public static async Task<SftpFixture> Start(IFiles? files = null, string clientVersion = "SSH-2.0-OpenSSH_9.2p1", TimeProvider? clock = null)
     {
-        var fixture = new SftpFixture(files, clientVersion);
+        var fixture = new SftpFixture(files, clientVersion, clock);
         await fixture.Client.InitAsync();
         return fixture;
     }
@@ -63,6 +68,7 @@ internal sealed class SftpFixture : IAsyncDisposable
         }
 
         _stop.Dispose();
+        Draining.Dispose();
     }
 
     internal sealed class Always : IAuthenticator

@@ -241,6 +241,30 @@ public sealed class SessionTests(ITestOutputHelper output)
         }
     }
 
+    [Theory(Timeout = TimeoutMs)]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_stop_says_so_to_a_connection_on_which_nothing_runs_and_lets_it_close_first(bool loggedIn)
+    {
+        await using var client = new SshTestClient();
+        if (loggedIn)
+        {
+            await client.LogInAsync();
+        }
+        else
+        {
+            await client.GreetAsync();
+        }
+
+        client.Session.EndWhenIdle();
+        var said = await client.ReceiveUntilAsync(MessageId.Disconnect);
+        Assert.Contains("stopping", System.Text.Encoding.UTF8.GetString(said), StringComparison.Ordinal);
+        Assert.Equal((byte)DisconnectReason.ByApplication, said[4]);
+        client.Send(new SshWriter(MessageId.Ignore).String("crossing the farewell"));
+        await client.HangUpAsync();
+        await client.Run;
+    }
+
     private static SshWriter Data(ReadOnlySpan<byte> data) => new SshWriter(data.Length + 9).Byte(MessageId.ChannelData).UInt32(0).String(data);
 
     private static async Task PingAsync(SshTestClient client)

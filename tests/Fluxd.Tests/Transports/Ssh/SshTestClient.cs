@@ -241,6 +241,14 @@ internal sealed class SshTestClient : IAsyncDisposable
         return keys;
     }
 
+    /// <summary>The client's end of the connection.</summary>
+    public async Task HangUpAsync()
+    {
+        _outbound.Close();
+        await _pump;
+        await _pipes.Client.Output.CompleteAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
         _outbound.Close();

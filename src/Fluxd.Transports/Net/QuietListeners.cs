@@ -1,0 +1,70 @@
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace Fluxd.Transports.Net;
+
+/// <summary>
+/// Kestrel's socket transport, whose listeners stop in the right order: first nobody accepts any more, then the
+/// descriptor is closed. Closing a socket in the middle of an accept makes the runtime disconnect it, and systemd's
+/// descriptor is the same socket: its queue, with clients that only the next daemon would have served, would be reset.
+/// </summary>
+public sealed class QuietListeners : IConnectionListenerFactory, IConnectionListenerFactorySelector, IDisposable
+{
+    private readonly SocketTransportFactory _sockets = new(
+        Options.Create(new SocketTransportOptions { Backlog = NetLimits.AcceptQueueMax }), NullLoggerFactory.Instance);
+
+    private readonly CancellationTokenSource _accepting = new();
+
+    public bool CanBind(EndPoint endpoint) => _sockets.CanBind(endpoint);
+
+    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
+        new Listener(await _sockets.BindAsync(endpoint, cancellationToken), _accepting.Token);
+
+    /// <summary>Who is in the kernel's queue from now on stays there. The descriptors stay open until their listeners are unbound.</summary>
+    public Task StopAcceptingAsync() => _accepting.CancelAsync();
+
+    public void Dispose() => _accepting.Dispose();
+
+    private sealed class Listener(IConnectionListener inner, CancellationToken outer) : IConnectionListener
+    {
+        private readonly CancellationTokenSource _accepting = CancellationTokenSource.CreateLinkedTokenSource(outer);
+        private readonly SemaphoreSlim _one = new(1, 1);
+
+        public EndPoint EndPoint => inner.EndPoint;
+
+        public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
+        {
+            await _one.WaitAsync(CancellationToken.None);
+            try
+            {
+                // What the kernel handed over before the cancellation was seen is returned, never dropped.
+                return _accepting.IsCancellationRequested ? null : await inner.AcceptAsync(_accepting.Token);
+            }
+            catch (OperationCanceledException) when (_accepting.IsCancellationRequested)
+            {
+                return null;
+            }
+            finally
+            {
+                _one.Release();
+            }
+        }
+
+        public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
+        {
+            await _accepting.CancelAsync();
+            await _one.WaitAsync(CancellationToken.None); // the last accept has returned
+            _one.Release();
+            await inner.UnbindAsync(cancellationToken);
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await UnbindAsync();
+            await inner.DisposeAsync();
+        }
+    }
+}
