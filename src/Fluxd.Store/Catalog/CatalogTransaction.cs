@@ -40,9 +40,10 @@ internal sealed class CatalogTransaction : CatalogReader
     /// A whole chunk with this hash that is committed or new in this group; it stays at least until this write is over.
     /// A row that this write makes may refer to it, and nothing else: in memory an id of a chunk holds nothing.
     /// </summary>
-    public long? FindChunk(in ChunkHash hash)
+    /// <param name="next">The smallest id not below one that counts: whose chunks may be found. Null: anybody's.</param>
+    public long? FindChunk(in ChunkHash hash, Func<long, long?>? next = null)
     {
-        var found = _group.Find(hash);
+        var found = _group.Find(this, hash, next ?? (static id => id));
         if (found is { } id)
         {
             _references.Barrier?.Set(id);

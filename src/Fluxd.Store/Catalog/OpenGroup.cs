@@ -11,13 +11,13 @@ namespace Fluxd.Store.Catalog;
 /// </summary>
 internal sealed class OpenGroup(ChunkIndex index, long nextId)
 {
-    private readonly Dictionary<ChunkHash, long> _added = [];
+    private readonly RecentChunks _added = new();
     private readonly List<StagedChunks> _staged = [];
 
     internal IReadOnlyList<StagedChunks> Staged => _staged;
 
     /// <summary>What the index takes over when the group is committed.</summary>
-    internal IReadOnlyDictionary<ChunkHash, long> Added => _added;
+    internal IEnumerable<(ChunkHash Hash, long Id)> Added => _added.All;
 
     internal long NextId { get; private set; } = nextId;
 
@@ -25,7 +25,19 @@ internal sealed class OpenGroup(ChunkIndex index, long nextId)
 
     internal int Chunks { get; private set; }
 
-    internal long? Find(in ChunkHash hash) => _added.TryGetValue(hash, out var id) ? id : index.Find(hash);
+    /// <param name="next">As for <see cref="ChunkIndex.Find"/>.</param>
+    internal long? Find(CatalogReader reader, in ChunkHash hash, Func<long, long?> next)
+    {
+        foreach (var id in _added.Of(hash))
+        {
+            if (next(id) == id)
+            {
+                return id;
+            }
+        }
+
+        return index.Find(reader, hash, next);
+    }
 
     internal long Append(int lane, ReadOnlyMemory<byte> payload, ChunkEntry[] chunks, bool indexed)
     {
@@ -38,7 +50,7 @@ internal sealed class OpenGroup(ChunkIndex index, long nextId)
         {
             for (var i = 0; i < chunks.Length; i++)
             {
-                _added.TryAdd(chunks[i].Hash, first + i);
+                _added.Add(chunks[i].Hash, first + i);
             }
         }
 

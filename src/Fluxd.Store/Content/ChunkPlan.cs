@@ -1,6 +1,7 @@
 using Fluxd.Core;
 using Fluxd.Core.Chunking;
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Catalog.Sqlite;
 using Fluxd.Store.Packs;
 
 namespace Fluxd.Store.Content;
@@ -16,6 +17,8 @@ internal readonly record struct PlannedChunk(
 /// <summary>A part of a file's recipe, resolved: the chunks that make up <see cref="Start"/> to <see cref="End"/>.</summary>
 internal sealed record ChunkPlan(long Start, PlannedChunk[] Chunks, byte[]? Inline, long ContentSize, ChunkClass Class, bool IsComplete)
 {
+    private const string Rows = "SELECT id, hash, pack, off, raw, stored, crc, flags FROM chunk WHERE id >= ?1 AND id < ?2 ORDER BY id";
+
     internal long End => Chunks.Length > 0 ? Chunks[^1].End : Start + (Inline?.Length ?? 0);
 
     /// <summary>The chunk at an offset inside the plan.</summary>
@@ -58,13 +61,19 @@ internal sealed record ChunkPlan(long Start, PlannedChunk[] Chunks, byte[]? Inli
             : new ChunkPlan(size, [], null, size, chunkClass, complete);
     }
 
+    /// <summary>One chunk by itself; null when there is none.</summary>
+    internal static PlannedChunk? Find(CatalogReader reader, long chunk)
+    {
+        using var row = reader.Sql(Rows).Bind(chunk).Bind(chunk + 1);
+        return row.Step() ? From(row, 0) : null;
+    }
+
     private static PlannedChunk[] Resolve(CatalogReader reader, long start, ReadOnlySpan<byte> recipe)
     {
         var chunks = new List<PlannedChunk>();
         foreach (var (first, count) in Recipe.Decode(recipe))
         {
-            using var rows = reader.Sql("SELECT id, hash, pack, off, raw, stored, crc, flags FROM chunk WHERE id >= ?1 AND id < ?2 ORDER BY id")
-                .Bind(first).Bind(first + count);
+            using var rows = reader.Sql(Rows).Bind(first).Bind(first + count);
             for (var i = 0; i < count; i++)
             {
                 if (!rows.Step() || rows.Long(0) != first + i)
@@ -72,9 +81,7 @@ internal sealed record ChunkPlan(long Start, PlannedChunk[] Chunks, byte[]? Inli
                     throw new FluxException(FluxError.Corrupt, "The catalogue lacks a piece of this file; run fluxctl store fsck.");
                 }
 
-                var chunk = new PlannedChunk(
-                    start, rows.Int(4), rows.Long(0), new ChunkHash(rows.Span(1)), rows.Long(2), rows.Long(3), rows.Int(5), (uint)rows.Long(6),
-                    (ChunkCodec)(rows.Int(7) & 0xFF));
+                var chunk = From(rows, start);
                 chunks.Add(chunk);
                 start = chunk.End;
             }
@@ -82,4 +89,8 @@ internal sealed record ChunkPlan(long Start, PlannedChunk[] Chunks, byte[]? Inli
 
         return [.. chunks];
     }
+
+    private static PlannedChunk From(Statement row, long start) => new(
+        start, row.Int(4), row.Long(0), new ChunkHash(row.Span(1)), row.Long(2), row.Long(3), row.Int(5), (uint)row.Long(6),
+        (ChunkCodec)(row.Int(7) & 0xFF));
 }

@@ -29,6 +29,9 @@ internal static class ContentLimits
     /// <summary>New bytes after which a sink gets a lane of its own, while one is free.</summary>
     public const long OwnLaneFrom = 16 << 20;
 
+    /// <summary>Contents with the same bytes that are looked at before one more row is written: many may have the same file.</summary>
+    public const int SameContentsLookedAt = 32;
+
     /// <summary>Chunks of recipes kept ready for reading, at about 100 bytes each.</summary>
     public const int PlannedChunksCached = 64 * 1024;
 

@@ -1,6 +1,8 @@
 using Fluxd.Core;
 using Fluxd.Core.Chunking;
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Catalog.Index;
+using Fluxd.Store.Catalog.Log;
 using Fluxd.Store.Files;
 
 namespace Fluxd.Store.Content;
@@ -79,24 +81,15 @@ internal static class ContentRows
         return new ContentRef(content, size, root.ToArray());
     }
 
-    /// <summary>A content that came in one piece; the one that is already there if there is one.</summary>
+    /// <summary>A content that came in one piece; the one of the same chunks if there is one.</summary>
     internal static ContentRef Insert(
-        CatalogTransaction transaction, long size, ChunkClass chunkClass, RootHash root, byte[]? recipe, byte[]? inline)
+        CatalogTransaction transaction, ChunkScope scope, long size, ChunkClass chunkClass, RootHash root, byte[]? recipe, byte[]? inline)
     {
         var tag = root.ToArray();
-        using (var same = transaction.Sql("SELECT id, recipe FROM content WHERE root = ?1 AND complete = 1 AND size = ?2 LIMIT 1").Bind(tag).Bind(size))
+        if (recipe is not null && FindSame(transaction, scope, size, tag, recipe) is { } same)
         {
-            if (same.Step())
-            {
-                var (known, chunks) = (same.Long(0), same.BytesOrNull(1));
-                transaction.KeepContent(known);
-                if (recipe is not null && chunks is not null && !recipe.AsSpan().SequenceEqual(chunks))
-                {
-                    Heal(transaction, known, recipe);
-                }
-
-                return new ContentRef(known, size, tag);
-            }
+            transaction.KeepContent(same);
+            return new ContentRef(same, size, tag);
         }
 
         var id = transaction.NextId("content");
@@ -106,6 +99,46 @@ internal static class ContentRows
         return new ContentRef(id, size, tag);
     }
 
+    /// <summary>The same chunks can only be the writer's own; the same bytes in others' chunks are none of its business.</summary>
+    private static long? FindSame(CatalogTransaction transaction, ChunkScope scope, long size, byte[] tag, byte[] recipe)
+    {
+        var candidates = new List<(long Content, byte[] Recipe)>();
+        using (var rows = transaction.Sql("SELECT id, recipe FROM content WHERE root = ?1 AND complete = 1 AND size = ?2 AND recipe IS NOT NULL ORDER BY id DESC LIMIT ?3")
+            .Bind(tag).Bind(size).Bind(ContentLimits.SameContentsLookedAt))
+        {
+            while (rows.Step())
+            {
+                candidates.Add((rows.Long(0), rows.Bytes(1)));
+            }
+        }
+
+        foreach (var (content, chunks) in candidates)
+        {
+            if (recipe.AsSpan().SequenceEqual(chunks))
+            {
+                return content;
+            }
+
+            if (IsOwn(transaction, scope, chunks) && HasBad(transaction, chunks))
+            {
+                Heal(transaction, content, recipe);
+                return content;
+            }
+        }
+
+        return null;
+    }
+
+    private static bool IsOwn(CatalogTransaction transaction, ChunkScope scope, byte[] recipe) =>
+        scope.Finds && Recipe.Decode(recipe).TrueForAll(run => scope.Tree.Holds(transaction, run.First, run.Count));
+
+    private static bool HasBad(CatalogTransaction transaction, byte[] recipe) => Recipe.Decode(recipe).Exists(run =>
+    {
+        using var bad = transaction.Sql("SELECT 1 FROM chunk WHERE id >= ?1 AND id < ?2 AND (flags & ?3) <> 0 LIMIT 1")
+            .Bind(run.First).Bind(run.First + run.Count).Bind(ChunkFlags.Bad);
+        return bad.Step();
+    });
+
     /// <summary>
     /// The same bytes by other chunks: a chunk of the old recipe was found damaged, and what came now is whole. All
     /// versions that have this content are whole again.
@@ -114,6 +147,33 @@ internal static class ContentRows
     {
         using var heal = transaction.Sql("UPDATE content SET recipe = ?2 WHERE id = ?1").Bind(content).Bind(recipe);
         heal.Run();
+    }
+
+    /// <summary>Adds the runs of some parts of a recipe, from the part that begins at a place on.</summary>
+    /// <returns>Where to go on; null at the end.</returns>
+    internal static long? AddRuns(CatalogReader reader, long content, long from, List<ContentRun> runs)
+    {
+        using (var whole = reader.Sql("SELECT recipe FROM content WHERE id = ?1 AND recipe IS NOT NULL").Bind(content))
+        {
+            if (whole.Step())
+            {
+                runs.AddRange(Recipe.Decode(whole.Span(0)).Select(run => new ContentRun(run.First, run.Count, 0)));
+                return null;
+            }
+        }
+
+        const int PartsPerRead = 64;
+        using var parts = reader.Sql("SELECT start, runs FROM content_part WHERE content = ?1 AND start >= ?2 ORDER BY start LIMIT ?3")
+            .Bind(content).Bind(from).Bind(PartsPerRead);
+        var (count, last) = (0, 0L);
+        while (parts.Step())
+        {
+            (count, last) = (count + 1, parts.Long(0));
+            var start = last;
+            runs.AddRange(Recipe.Decode(parts.Span(1)).Select(run => new ContentRun(run.First, run.Count, start)));
+        }
+
+        return count == PartsPerRead ? last + 1 : null;
     }
 
     private static int AppendPart(CatalogTransaction transaction, long content, Extent extent, ReadOnlySpan<long> ids, int at)

@@ -1,6 +1,8 @@
+using Fluxd.Core;
 using Fluxd.Core.Chunking;
 using Fluxd.Store.Catalog;
 using Fluxd.Store.Files;
+using Fluxd.Store.Packs.Codecs;
 
 namespace Fluxd.Store.Content;
 
@@ -27,7 +29,7 @@ internal sealed partial class ContentSink
             transaction =>
             {
                 var id = _content != 0 ? _content : Begin(transaction, _class);
-                ContentRows.SetTail(transaction, id, _writer, tail.Count > 0 ? tail.Place(transaction, _lane, indexed: false)[0] : null);
+                ContentRows.SetTail(transaction, id, _writer, tail.Count > 0 ? tail.Place(transaction, _lane, _scope, indexed: false)[0] : null);
                 return (also(transaction, id, length), id);
             },
             ct);
@@ -61,13 +63,13 @@ internal sealed partial class ContentSink
         var size = last.Start + last.Length;
         if (inline is not null)
         {
-            return ContentRows.Insert(transaction, size, ChunkClass.Whole, root, null, inline);
+            return ContentRows.Insert(transaction, _scope, size, ChunkClass.Whole, root, null, inline);
         }
 
-        var ids = last.Place(transaction, _lane);
+        var ids = last.Place(transaction, _lane, _scope);
         if (_content == 0 && ids.Length <= ContentLimits.PartChunks)
         {
-            return ContentRows.Insert(transaction, size, _class!.Value, root, Recipe.Encode(ids), null);
+            return ContentRows.Insert(transaction, _scope, size, _class!.Value, root, Recipe.Encode(ids), null);
         }
 
         var content = _content != 0 ? _content : Begin(transaction, _class);
@@ -163,14 +165,14 @@ internal sealed partial class ContentSink
         try
         {
             var chunkClass = _class!.Value;
-            await Task.Run(() => Prepare(extent, buffer, chunkClass), CancellationToken.None);
+            await Task.Run(() => PrepareAsync(extent, buffer, chunkClass), CancellationToken.None);
             await before;
             var root = _root = extent.ExtendRoot(_root);
             var lane = _lane;
             var commit = _store.Catalog.WriteLazilyAsync(
                 transaction =>
                 {
-                    var ids = extent.Place(transaction, lane);
+                    var ids = extent.Place(transaction, lane, _scope);
                     var content = _content != 0 ? _content : Begin(transaction, chunkClass);
                     ContentRows.Append(transaction, content, _writer, extent, ids, root, chunkClass);
 
@@ -208,14 +210,44 @@ internal sealed partial class ContentSink
         var chunkClass = _class ?? ChunkClass.Fine;
         if (extent.Length <= ContentLimits.SmallBuffer)
         {
-            Prepare(extent, buffer, chunkClass);
+            await PrepareAsync(extent, buffer, chunkClass);
         }
         else
         {
-            await Task.Run(() => Prepare(extent, buffer, chunkClass), CancellationToken.None);
+            await Task.Run(() => PrepareAsync(extent, buffer, chunkClass), CancellationToken.None);
         }
     }
 
-    private void Prepare(Extent extent, byte[] buffer, ChunkClass chunkClass) =>
-        extent.Prepare(buffer, chunkClass, _store.Compression, hash => _store.Catalog.Index.MayKnow(hash));
+    private async Task PrepareAsync(Extent extent, byte[] buffer, ChunkClass chunkClass)
+    {
+        var hashes = extent.Hash(buffer);
+        if (_store.Compression != CompressionMode.Off)
+        {
+            extent.Compress(chunkClass, _store.Compression, await KnownAsync(hashes));
+        }
+    }
+
+    /// <summary>
+    /// What need not be compressed, because the writer has it. Others' chunks are no reason: how a chunk is stored would
+    /// tell that they are there.
+    /// </summary>
+    private async ValueTask<HashSet<ChunkHash>> KnownAsync(List<ChunkHash> hashes)
+    {
+        var index = _store.Catalog.Index;
+        if (!_scope.Finds || hashes.FindAll(hash => index.MayKnow(hash)) is not { Count: > 0 } maybe)
+        {
+            return [];
+        }
+
+        try
+        {
+            return await _store.Catalog.ReadAsync(
+                reader => maybe.Where(hash => index.Find(reader, hash, id => _scope.Next(reader, id)) is not null).ToHashSet(), CancellationToken.None);
+        }
+        catch (FluxException)
+        {
+            // The catalogue is busy: compressing what is then found costs time only.
+            return [];
+        }
+    }
 }

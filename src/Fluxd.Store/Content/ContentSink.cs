@@ -1,5 +1,6 @@
 using Fluxd.Core;
 using Fluxd.Core.Chunking;
+using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Catalog.References;
 using Fluxd.Store.Files;
 
@@ -14,6 +15,7 @@ internal sealed partial class ContentSink : IContentSink
 {
     private readonly ContentStore _store;
     private readonly Ticket _ticket;
+    private readonly ChunkScope _scope;
     private readonly Queue<Task> _inFlight = new();
     private byte[] _buffer;
     private int _filled;
@@ -36,16 +38,16 @@ internal sealed partial class ContentSink : IContentSink
     private bool _isEnded;
 
     /// <param name="ticket">Becomes the sink's: it holds what is written here.</param>
-    internal ContentSink(ContentStore store, Ticket ticket)
+    internal ContentSink(ContentStore store, ChunkScope scope, Ticket ticket)
     {
-        (_store, _ticket) = (store, ticket);
+        (_store, _scope, _ticket) = (store, scope, ticket);
         _buffer = store.Buffers.Rent(ContentLimits.SmallBuffer);
         _extent = new Extent(0);
     }
 
     /// <summary>Goes on behind what is durable; the uncut end is read back, so that the cuts are those of one stream.</summary>
-    internal ContentSink(ContentStore store, Ticket ticket, UnfinishedContent unfinished)
-        : this(store, ticket)
+    internal ContentSink(ContentStore store, ChunkScope scope, Ticket ticket, UnfinishedContent unfinished)
+        : this(store, scope, ticket)
     {
         (_content, _writer, _root) = (unfinished.Id, unfinished.Writer, unfinished.Root);
         _extent = new Extent(unfinished.Size);

@@ -1,4 +1,6 @@
+using Fluxd.Core;
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Catalog.References;
 using Fluxd.Store.Files;
 using Fluxd.Store.Packs;
@@ -31,9 +33,9 @@ internal sealed class ContentStore : IContents
     /// <summary>Refuses new bytes when the disk is too full for them; throws NoSpace.</summary>
     internal Action<long> RequireRoom { get; init; } = _ => { };
 
-    public IContentSink Begin() => new ContentSink(this, Holds.Take());
+    public IContentSink Begin(ChunkScope scope) => new ContentSink(this, scope, Holds.Take());
 
-    public async ValueTask<IContentSink> ResumeAsync(long content, CancellationToken ct)
+    public async ValueTask<IContentSink> ResumeAsync(long content, ChunkScope scope, CancellationToken ct)
     {
         // Wide until the uncut end is read: its place was looked up before.
         var ticket = Holds.TakeWide();
@@ -47,7 +49,7 @@ internal sealed class ContentStore : IContents
                     return taken;
                 },
                 ct);
-            var sink = new ContentSink(this, ticket, unfinished);
+            var sink = new ContentSink(this, scope, ticket, unfinished);
             ticket.Narrow();
             return sink;
         }
@@ -58,13 +60,36 @@ internal sealed class ContentStore : IContents
         }
     }
 
+    /// <summary>Content that belongs to no tree.</summary>
+    internal IContentSink Begin() => Begin(ChunkScope.House);
+
+    internal ValueTask<IContentSink> ResumeAsync(long content, CancellationToken ct) => ResumeAsync(content, ChunkScope.House, ct);
+
     public ValueTask<int> ReadAsync(long content, long offset, Memory<byte> buffer, CancellationToken ct) =>
         Reader.ReadAsync(content, offset, buffer, ct);
 
     public async ValueTask<IReadOnlyList<ContentChunk>> ChunksAsync(long content, long offset, CancellationToken ct)
     {
         var plan = await Reader.PlanAsync(content, offset, ct);
-        return offset < plan.End ? [.. plan.Chunks.Select(chunk => new ContentChunk(chunk.Hash, chunk.Start, chunk.Length))] : [];
+        return offset < plan.End ? [.. plan.Chunks.Select(chunk => new ContentChunk(chunk.Hash, chunk.Start, chunk.Length, chunk.Id))] : [];
+    }
+
+    public async ValueTask<IReadOnlyList<ContentRun>> RunsAsync(long content, int most, CancellationToken ct)
+    {
+        var runs = new List<ContentRun>();
+        for (long? from = 0; from is { } start && runs.Count < most;)
+        {
+            from = await Catalog.ReadAsync(reader => ContentRows.AddRuns(reader, content, start, runs), ct);
+        }
+
+        return runs.Count > most ? runs[..most] : runs;
+    }
+
+    public async ValueTask<byte[]> ReadChunkAsync(long chunk, CancellationToken ct)
+    {
+        var place = await Catalog.ReadAsync(reader => ChunkPlan.Find(reader, chunk), ct)
+            ?? throw FluxException.NotFound("This piece is no longer there; send it again.");
+        return Reader.ReadChunk(place);
     }
 
     /// <summary>A lane of its own for a big upload, while one is free; lane 0 is everybody's.</summary>

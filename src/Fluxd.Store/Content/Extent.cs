@@ -1,6 +1,8 @@
+using System.Runtime.InteropServices;
 using Fluxd.Core;
 using Fluxd.Core.Chunking;
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Packs;
 using Fluxd.Store.Packs.Codecs;
 
@@ -71,60 +73,106 @@ internal sealed class Extent
         Length += length;
     }
 
-    /// <summary>Hashes every chunk, and compresses those that may be new and gain by it. Pool work.</summary>
-    internal void Prepare(byte[] buffer, ChunkClass chunkClass, CompressionMode mode, Func<ChunkHash, bool> mayBeKnown)
+    /// <summary>The hashes of what came in. Pool work; needed before all that follows.</summary>
+    internal List<ChunkHash> Hash(byte[] buffer)
+    {
+        var hashes = new List<ChunkHash>(_chunks.Count);
+        foreach (ref var chunk in CollectionsMarshal.AsSpan(_chunks))
+        {
+            if (chunk.SharedId == 0)
+            {
+                chunk.Stored = buffer.AsMemory(chunk.Offset, chunk.Length);
+                chunk.Hash = ChunkHash.Of(chunk.Stored.Span);
+                hashes.Add(chunk.Hash);
+            }
+        }
+
+        return hashes;
+    }
+
+    /// <summary>Compresses what gains by it, except what the writer has already. Pool work.</summary>
+    internal void Compress(ChunkClass chunkClass, CompressionMode mode, HashSet<ChunkHash> known)
     {
         var used = 0;
-        for (var i = 0; i < _chunks.Count; i++)
+        foreach (ref var chunk in CollectionsMarshal.AsSpan(_chunks))
         {
-            var chunk = _chunks[i];
-            if (chunk.SharedId != 0)
+            if (chunk.SharedId != 0 || known.Contains(chunk.Hash))
             {
                 continue;
             }
 
-            var raw = buffer.AsMemory(chunk.Offset, chunk.Length);
-            chunk.Hash = ChunkHash.Of(raw.Span);
-            chunk.Stored = raw;
-            if (mode != CompressionMode.Off && !mayBeKnown(chunk.Hash))
+            _compressed ??= GC.AllocateUninitializedArray<byte>((int)Length);
+            chunk.Codec = ChunkEncoder.Encode(chunk.Stored.Span, chunkClass, mode, _compressed.AsSpan(used, chunk.Length), out var stored);
+            if (chunk.Codec != ChunkCodec.Raw)
             {
-                _compressed ??= GC.AllocateUninitializedArray<byte>((int)Length);
-                chunk.Codec = ChunkEncoder.Encode(raw.Span, chunkClass, mode, _compressed.AsSpan(used, raw.Length), out var stored);
-                if (chunk.Codec != ChunkCodec.Raw)
-                {
-                    chunk.Stored = _compressed.AsMemory(used, stored);
-                    used += stored;
-                }
+                chunk.Stored = _compressed.AsMemory(used, stored);
+                used += stored;
             }
-
-            _chunks[i] = chunk;
         }
     }
 
-    /// <summary>The content's root after this extent. Needs <see cref="Prepare"/>.</summary>
+    /// <summary>The content's root after this extent. Needs <see cref="Hash"/>.</summary>
     internal RootHash ExtendRoot(RootHash root) => _chunks.Aggregate(root, (sofar, chunk) => sofar.Append(chunk.Hash, chunk.Length));
 
-    /// <summary>The chunks' ids, new ones appended. On the committer's thread.</summary>
-    internal long[] Place(CatalogTransaction transaction, int lane, bool indexed = true)
+    /// <summary>The chunks' ids: those that the writer may find, and new ones. All are the tree's own then. On the committer's thread.</summary>
+    /// <param name="indexed">False for the uncut end of an unfinished upload, which nobody should find.</param>
+    internal long[] Place(CatalogTransaction transaction, int lane, ChunkScope scope, bool indexed = true)
     {
         var ids = new long[_chunks.Count];
+
+        // What this call appends: ids in a row, as nobody else's write runs meanwhile.
+        var (fresh, end) = (0L, 0L);
         for (var i = 0; i < ids.Length; i++)
         {
-            ids[i] = PlaceOne(transaction, lane, _chunks[i], indexed);
+            if (Find(transaction, _chunks[i], Next) is { } known)
+            {
+                ids[i] = known;
+                continue;
+            }
+
+            ids[i] = Append(transaction, lane, _chunks[i], indexed);
+            (fresh, end) = (end == 0 ? ids[i] : fresh, ids[i] + 1);
+        }
+
+        if (indexed)
+        {
+            Own(transaction, scope.Tree, ids);
         }
 
         return ids;
+
+        long? Next(long id)
+        {
+            var known = scope.Next(transaction, id);
+            var mine = Math.Max(id, fresh);
+            return mine < end && !(known < mine) ? mine : known;
+        }
     }
 
-    private static long PlaceOne(CatalogTransaction transaction, int lane, in ExtentChunk chunk, bool indexed)
+    private static void Own(CatalogTransaction transaction, IdSet tree, long[] ids)
+    {
+        for (int i = 0, next; i < ids.Length; i = next)
+        {
+            for (next = i + 1; next < ids.Length && ids[next] == ids[next - 1] + 1; next++)
+            {
+            }
+
+            if (!tree.Holds(transaction, ids[i], next - i))
+            {
+                tree.Add(transaction, ids[i], next - i);
+            }
+        }
+    }
+
+    private static long? Find(CatalogTransaction transaction, in ExtentChunk chunk, Func<long, long?> next)
     {
         if (chunk.SharedId == 0)
         {
-            return transaction.FindChunk(chunk.Hash) ?? Append(transaction, lane, chunk, indexed);
+            return transaction.FindChunk(chunk.Hash, next);
         }
 
         // What it was shared from may have been removed for good since: then so may the chunk.
-        return transaction.KeepChunk(chunk.SharedId) ? chunk.SharedId : transaction.FindChunk(chunk.Hash) ?? throw new FluxException(
+        return transaction.KeepChunk(chunk.SharedId) ? chunk.SharedId : transaction.FindChunk(chunk.Hash, next) ?? throw new FluxException(
             FluxError.Conflict, "The file that this copy was made from was removed meanwhile; try again.");
     }
 

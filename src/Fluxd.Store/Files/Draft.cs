@@ -1,6 +1,7 @@
 using System.Buffers;
 using Fluxd.Core;
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Catalog.References;
 
 namespace Fluxd.Store.Files;
@@ -11,7 +12,7 @@ namespace Fluxd.Store.Files;
 /// only the touched regions anew. One caller at a time: its open file holds the gate. Whoever makes one holds what lies
 /// below; from then on the draft does.
 /// </summary>
-internal sealed class Draft(IContents contents, Spool spool, ContentRef? below) : IAsyncDisposable
+internal sealed class Draft(IContents contents, Spool spool, ContentRef? below, ChunkScope scope) : IAsyncDisposable
 {
     // Below the scratch lies either committed content or the sink that sequential bytes went into.
     private ContentRef? _below = below is { Size: > 0 } ? below : null;
@@ -27,10 +28,11 @@ internal sealed class Draft(IContents contents, Spool spool, ContentRef? below) 
     /// <summary>Bytes from the file's start that are in the sink, with nothing written over them: what can be kept as a resumable upload.</summary>
     public long Streamed => _sink is not null && (_scratch is null || !_scratch.Map.Overlaps(0, _sink.Length)) && _belowEnd == _sink.Length ? _sink.Length : 0;
 
-    public static async Task<Draft> ResumeAsync(IContents contents, Spool spool, long content, long durable, CancellationToken ct)
+    public static async Task<Draft> ResumeAsync(
+        IContents contents, Spool spool, long content, long durable, ChunkScope scope, CancellationToken ct)
     {
-        var sink = await contents.ReopenAsync(content, durable, ct);
-        return new Draft(contents, spool, null) { _sink = sink, _belowEnd = sink.Length, Length = sink.Length };
+        var sink = await contents.ReopenAsync(content, durable, scope, ct);
+        return new Draft(contents, spool, null, scope) { _sink = sink, _belowEnd = sink.Length, Length = sink.Length };
     }
 
     public async ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct)
@@ -106,7 +108,7 @@ internal sealed class Draft(IContents contents, Spool spool, ContentRef? below) 
 
     private async ValueTask StreamAsync(ReadOnlyMemory<byte> data, CancellationToken ct)
     {
-        _sink ??= contents.Begin();
+        _sink ??= contents.Begin(scope);
         await _sink.WriteAsync(data, ct);
         _belowEnd = _sink.Length;
     }
@@ -158,7 +160,7 @@ internal sealed class Draft(IContents contents, Spool spool, ContentRef? below) 
     private async Task<IContentSink> AssembleAsync(CancellationToken ct)
     {
         await SettleSinkAsync(ct);
-        var whole = contents.Begin();
+        var whole = contents.Begin(scope);
         try
         {
             while (whole.Length < Length)

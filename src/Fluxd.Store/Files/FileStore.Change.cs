@@ -264,6 +264,7 @@ internal sealed partial class FileStore
             throw Taken(place.Path);
         }
 
+        OwnState.Mixed(db, source.Mount!.Root, place.Mount!.Root);
         var isOpen = open.MovePending(view.User.Id, source, place);
         if (!Partials.Move(db, view, source, place) && !isOpen)
         {
@@ -316,6 +317,7 @@ internal sealed partial class FileStore
         var (bytes, files) = NodeTable.Weigh(db, node.Id);
         Quotas.Charge(db, place.Mount, bytes, files);
         Quotas.Charge(db, source.Mount, -bytes, -files);
+        OwnState.Mixed(db, source.Mount.Root, place.Mount.Root);
     }
 
     private NodeRow SetAttributes(CatalogTransaction db, View view, Spot spot, NodeRow node, AttributeChange change)

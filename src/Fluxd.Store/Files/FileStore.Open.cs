@@ -195,14 +195,14 @@ internal sealed partial class FileStore
 
         if (plan.Spot.Node is null)
         {
-            file.Draft = new Draft(contents, spool, null);
+            file.Draft = new Draft(contents, spool, null, file.Scope);
             file.ModeIfNew = request.Attributes?.Mode ?? Publisher.FileMode;
             file.Exclusive = request.Exclusive;
             file.Pinned = request.Attributes is { } given ? OpenFiles.Merge(file.Pinned, given) : file.Pinned;
         }
         else if (request is { Truncate: true, ContinuePartial: false })
         {
-            file.Draft = new Draft(contents, spool, null);
+            file.Draft = new Draft(contents, spool, null, file.Scope);
         }
     }
 

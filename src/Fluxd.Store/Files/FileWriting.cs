@@ -18,7 +18,7 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
     /// <exception cref="FluxException">Fenced: the session was taken over.</exception>
     public Draft DraftOf(OpenFile file, Committed? newest) => file.IsFenced
         ? throw new FluxException(FluxError.Fenced, "A newer connection took this upload over; open the file again.")
-        : file.Draft ??= new Draft(contents, spool, newest?.Content);
+        : file.Draft ??= new Draft(contents, spool, newest?.Content, file.Scope);
 
     /// <summary>Goes on with what a dropped connection left.</summary>
     public async Task ContinueAsync(OpenFile file, UploadRow kept, CancellationToken ct)
@@ -27,7 +27,7 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
         await HoldAsync(file, kept.Id, ct);
         var row = await trees.Catalog.ReadAsync(db => UploadTable.Get(db, kept.Id), ct);
         file.Kept = row;
-        file.Draft = row?.Content is { } content ? await Draft.ResumeAsync(contents, spool, content, row.Durable, ct) : new Draft(contents, spool, null);
+        file.Draft = row?.Content is { } content ? await Draft.ResumeAsync(contents, spool, content, row.Durable, file.Scope, ct) : new Draft(contents, spool, null, file.Scope);
         file.IsFenced = false;
     }
 

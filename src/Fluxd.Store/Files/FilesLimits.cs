@@ -29,4 +29,10 @@ internal static class FilesLimits
 
     /// <summary>Snapshot names of one listing: 30 days of hours.</summary>
     public const int SnapshotsListedMax = 24 * 31;
+
+    /// <summary>Rows that a sweep of a tree's own chunks reads or writes at once: milliseconds on the committer.</summary>
+    public const int SweepPage = 1000;
+
+    /// <summary>Ranges that such a sweep gathers, 16 bytes each: a tree of more pieces has the rest written once more when it comes again.</summary>
+    public const int OwnRangesMax = 1 << 20;
 }

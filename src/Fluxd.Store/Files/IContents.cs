@@ -1,6 +1,7 @@
 using Fluxd.Core;
 using Fluxd.Core.Chunking;
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Catalog.References;
 
 namespace Fluxd.Store.Files;
@@ -18,20 +19,30 @@ internal interface IContents
 {
     ContentHolds Holds { get; }
 
-    IContentSink Begin();
+    /// <param name="scope">Whose chunks may be found, and whose the new ones are.</param>
+    IContentSink Begin(ChunkScope scope);
 
     /// <summary>Goes on with unsealed content at its durable size.</summary>
-    ValueTask<IContentSink> ResumeAsync(long content, CancellationToken ct);
+    ValueTask<IContentSink> ResumeAsync(long content, ChunkScope scope, CancellationToken ct);
 
     /// <summary>Up to the buffer's length; 0 at the end. Every byte is checked before it is given.</summary>
     ValueTask<int> ReadAsync(long content, long offset, Memory<byte> buffer, CancellationToken ct);
 
     /// <summary>Some of the content's chunks, beginning with the one that holds the offset; none at the end.</summary>
     ValueTask<IReadOnlyList<ContentChunk>> ChunksAsync(long content, long offset, CancellationToken ct);
+
+    /// <summary>The runs of chunk ids that a content is made of, at most so many.</summary>
+    ValueTask<IReadOnlyList<ContentRun>> RunsAsync(long content, int most, CancellationToken ct);
+
+    /// <summary>One whole chunk, checked.</summary>
+    ValueTask<byte[]> ReadChunkAsync(long chunk, CancellationToken ct);
 }
 
 /// <summary>A chunk and where it is in its content.</summary>
-internal readonly record struct ContentChunk(ChunkHash Hash, long Offset, int Length);
+internal readonly record struct ContentChunk(ChunkHash Hash, long Offset, int Length, long Id);
+
+/// <param name="PartStart">Where in the content the part of the recipe begins that has the run.</param>
+internal readonly record struct ContentRun(long First, int Count, long PartStart);
 
 /// <summary>Content being written, from its first byte on; it is held as long as this lives, and so is what was appended from. One caller at a time; disposing without sealing publishes nothing.</summary>
 internal interface IContentSink : IAsyncDisposable
@@ -65,11 +76,12 @@ internal static class ContentsExtensions
     /// A content that was ended on the way (to be put together anew) and whose successor never became durable is
     /// copied, chunks shared: its bytes were promised.
     /// </summary>
-    public static async ValueTask<IContentSink> ReopenAsync(this IContents contents, long content, long durable, CancellationToken ct)
+    public static async ValueTask<IContentSink> ReopenAsync(
+        this IContents contents, long content, long durable, ChunkScope scope, CancellationToken ct)
     {
         try
         {
-            var sink = await contents.ResumeAsync(content, ct);
+            var sink = await contents.ResumeAsync(content, scope, ct);
             if (sink.Length == durable)
             {
                 return sink;
@@ -81,12 +93,13 @@ internal static class ContentsExtensions
         {
         }
 
-        return await CopyAsync(contents, content, durable, ct);
+        return await CopyAsync(contents, content, durable, scope, ct);
     }
 
-    private static async ValueTask<IContentSink> CopyAsync(IContents contents, long content, long durable, CancellationToken ct)
+    private static async ValueTask<IContentSink> CopyAsync(
+        IContents contents, long content, long durable, ChunkScope scope, CancellationToken ct)
     {
-        var sink = contents.Begin();
+        var sink = contents.Begin(scope);
         try
         {
             await sink.AppendAsync(content, 0, durable, ct);

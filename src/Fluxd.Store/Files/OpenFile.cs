@@ -1,4 +1,5 @@
 using Fluxd.Core.Files;
+using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Catalog.References;
 using Fluxd.Store.Uploads;
 
@@ -28,6 +29,9 @@ internal sealed class OpenFile(long user, string frontend) : IDisposable
     public required FilePath Path { get; set; }
 
     public required long Root { get; set; }
+
+    /// <summary>Whose chunks count for what is written.</summary>
+    public required ChunkScope Scope { get; set; }
 
     public Draft? Draft { get; set; }
 

@@ -35,6 +35,8 @@ internal sealed class OpenFiles
                 there = made;
             }
 
+            // A writer that may not read must not learn from the time of its writes either.
+            there.Scope = there.Scope with { Finds = there.Scope.Finds && (!writes || view.ScopeIn(there.Root).Finds) };
             there.Handles++;
             there.Writers += writes ? 1 : 0;
             return there;
@@ -149,6 +151,7 @@ internal sealed class OpenFiles
         Name = spot.Path.Name,
         Path = spot.Path,
         Root = spot.Mount!.Root,
+        Scope = view.ScopeIn(spot.Mount.Root),
         PaidBytes = spot.Node?.Size ?? 0,
     };
 

@@ -22,6 +22,13 @@ internal sealed class PastKeeper(Trees trees, ExpiryClock expiry, Func<Retention
 
     public async Task<Expired> RunAsync(CancellationToken ct)
     {
+        var expired = await ExpireAsync(ct);
+        await new OwnSweep(trees.Catalog).RunAsync(ct);
+        return expired;
+    }
+
+    private async Task<Expired> ExpireAsync(CancellationToken ct)
+    {
         if (!await expiry.MayExpireAsync(ct))
         {
             return Expired.Nothing;

@@ -121,6 +121,7 @@ internal static class Publisher
         {
             using var drop = db.Sql("DELETE FROM version WHERE id = ?1").Bind(old.Version);
             drop.Run();
+            OwnState.Lost(db, root);
             return;
         }
 

@@ -8,6 +8,8 @@ internal static class Purge
     /// <returns>True when nothing of it is left.</returns>
     public static bool TrashSlice(CatalogTransaction db, long node)
     {
+        Lost(db, "SELECT root FROM trash WHERE node = ?1", node);
+
         // The deepest first: what is left is a tree at every moment.
         var ids = Ids(db, """
             WITH RECURSIVE tree(id, depth) AS (SELECT ?1, 0 UNION ALL SELECT n.id, t.depth + 1 FROM node n JOIN tree t ON n.parent = t.id)
@@ -30,6 +32,7 @@ internal static class Purge
     /// <summary>Removes one version of the past, and its file if that lives on in nothing else.</summary>
     public static void Version(CatalogTransaction db, long version, long node)
     {
+        Lost(db, "SELECT root FROM version WHERE id = ?1", version);
         Run(db, "DELETE FROM version WHERE id = ?1", version);
         if (IsForgotten(db, node))
         {
@@ -68,6 +71,15 @@ internal static class Purge
         }
 
         return ids;
+    }
+
+    private static void Lost(CatalogTransaction db, string ofWhich, long value)
+    {
+        using var root = db.Sql(ofWhich).Bind(value);
+        if (root.RunScalar() is { } tree)
+        {
+            OwnState.Lost(db, tree);
+        }
     }
 
     private static void Run(CatalogTransaction db, string sql, long value)

@@ -39,6 +39,7 @@ internal sealed class TreeCopy(CatalogTransaction db, Trees trees, View view)
         }
 
         Quotas.Charge(db, place.Mount!, _bytes, _count);
+        OwnState.Mixed(db, source.Mount!.Root, place.Mount!.Root);
         return NodeTable.Get(db, copy.Id)!;
     }
 

@@ -77,6 +77,7 @@ internal sealed partial class VersionStore
 
         var (bytes, files) = NodeTable.Weigh(db, id);
         Quotas.Charge(db, mount, bytes, files);
+        OwnState.Mixed(db, removed.Root, mount.Root);
         using (var delete = db.Sql("DELETE FROM trash WHERE node = ?1").Bind(id))
         {
             delete.Run();
@@ -121,7 +122,7 @@ internal sealed partial class VersionStore
         }
 
         return !writes || mount.CanWrite
-            ? new RemovedNode(row.Long(1), FileName.From(row.Span(2)))
+            ? new RemovedNode(row.Long(0), row.Long(1), FileName.From(row.Span(2)))
             : throw FluxException.Denied($"You may read the shared folder \"{mount.Name}\" but not change it.");
     }
 
@@ -142,5 +143,5 @@ internal sealed partial class VersionStore
             : throw FluxException.Invalid("The cursor is not one that this server gave; begin the listing anew.");
     }
 
-    private sealed record RemovedNode(long Parent, FileName Name);
+    private sealed record RemovedNode(long Root, long Parent, FileName Name);
 }

@@ -1,5 +1,6 @@
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
+using Fluxd.Store.Catalog.Index;
 
 namespace Fluxd.Store.Files;
 
@@ -29,6 +30,9 @@ internal sealed record View(Principal Who, UserInfo User, Mount Home, IReadOnlyL
         isTaken(mount.Name) && FileName.TryFrom([.. mount.Name.Bytes, .. s_suffix], out var other) ? other : mount.Name;
 
     public Mount? MountOf(long root) => Home.Root == root ? Home : Shared.FirstOrDefault(mount => mount.Root == root);
+
+    /// <summary>Whose chunks count for bytes that go into a tree.</summary>
+    public ChunkScope ScopeIn(long root) => new(root, Home.Root) { Finds = Who.Has(Scopes.Read) };
 
     public NodeInfo Info(NodeRow node, Mount mount, bool isPast = false, FileName? shownAs = null) => new()
     {

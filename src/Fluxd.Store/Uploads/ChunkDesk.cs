@@ -6,14 +6,13 @@ using Fluxd.Store.Files;
 namespace Fluxd.Store.Uploads;
 
 /// <summary>
-/// What one session may name in its recipes: chunks that it put (in a scratch file, in no index, so nobody else can
-/// tell that they are here) and chunks of readable base files. One caller at a time, under <see cref="Gate"/>.
+/// What one session has here beside its leases: chunks that it put (in a scratch file, in no index, so nobody else can
+/// tell that they are here), and its base file. One caller at a time, under <see cref="Gate"/>.
 /// </summary>
-/// <param name="ticket">Becomes the desk's: it holds the base files' contents.</param>
+/// <param name="ticket">Becomes the desk's: it holds the base file's content.</param>
 internal sealed class ChunkDesk(Spool spool, Ticket ticket) : IDisposable
 {
     private readonly Dictionary<ChunkHash, (long At, int Length)> _put = [];
-    private readonly Dictionary<ChunkHash, (long Content, long Offset, int Length)> _known = [];
     private Scratch? _scratch;
     private long _end;
 
@@ -21,7 +20,15 @@ internal sealed class ChunkDesk(Spool spool, Ticket ticket) : IDisposable
 
     public long UsedAt { get; set; }
 
-    public bool Has(ChunkHash chunk) => _put.ContainsKey(chunk) || _known.ContainsKey(chunk);
+    public bool HasPut(ChunkHash chunk) => _put.ContainsKey(chunk);
+
+    public int LengthOfPut(ChunkHash chunk) => _put[chunk].Length;
+
+    /// <summary>The file that was named last as one that resembles this: its chunks are shared without being read.</summary>
+    public BaseFile? Base { get; private set; }
+
+    /// <summary>Leased chunks that turned out damaged: they must be sent after all.</summary>
+    public HashSet<long> Damaged { get; } = [];
 
     public void Put(ChunkHash chunk, ReadOnlySpan<byte> bytes)
     {
@@ -40,22 +47,6 @@ internal sealed class ChunkDesk(Spool spool, Ticket ticket) : IDisposable
         _end += bytes.Length;
     }
 
-    public void Know(long content, ContentChunk chunk)
-    {
-        if (_known.Count >= UploadLimits.KnownChunksMax)
-        {
-            _known.Clear();
-            ticket.KeepOnly(0);
-        }
-
-        ticket.Keep(content);
-
-        _known.TryAdd(chunk.Hash, (content, chunk.Offset, chunk.Length));
-    }
-
-    /// <summary>Where a known chunk is; false for one that was put.</summary>
-    public bool TryGetKnown(ChunkHash chunk, out (long Content, long Offset, int Length) place) => _known.TryGetValue(chunk, out place);
-
     public byte[] Read(ChunkHash chunk)
     {
         var (at, length) = _put[chunk];
@@ -65,11 +56,19 @@ internal sealed class ChunkDesk(Spool spool, Ticket ticket) : IDisposable
             : throw new FluxException(FluxError.Corrupt, "A chunk that was sent can't be read back; send it again.");
     }
 
+    /// <summary>The caller holds the file's content until now.</summary>
+    public void SetBase(BaseFile? file)
+    {
+        Base = file;
+        ticket.Keep(file?.Content ?? 0);
+        ticket.KeepOnly(file?.Content ?? 0);
+    }
+
     /// <summary>Nobody came back to it.</summary>
     public void Close()
     {
         ForgetPut();
-        _known.Clear();
+        Base = null;
         ticket.Dispose();
     }
 

@@ -6,33 +6,44 @@ using Fluxd.Core.Files;
 using Fluxd.Core.Uploads;
 using Fluxd.Store.Catalog;
 using Fluxd.Store.Files;
+using Fluxd.Store.Packs;
 
 namespace Fluxd.Store.Uploads;
 
 /// <summary>
-/// Delta transfer onto sessions. The store's own index is never asked: a chunk counts as there only when a file that
-/// the caller may read holds it, or when this session put it. So no answer tells what others have.
+/// Delta transfer onto sessions. A chunk counts as there only when this session put it, or when a file that the caller
+/// may read holds it: the base file that is named, or any in the trees that the caller sees. What others have is never
+/// looked at, so no answer tells of it. A yes is a lease; recipes find chunks among the session's puts and leases only.
 /// </summary>
 internal sealed class ChunkUploads(Trees trees, UploadStore uploads, IContents contents, Spool spool) : IChunkUploads
 {
     private readonly ConcurrentDictionary<UploadId, ChunkDesk> _desks = new();
+    private readonly Leases _leases = new(trees.Catalog);
 
     public async Task<IReadOnlyList<bool>> HaveAsync(Principal who, UploadId id, IReadOnlyList<ChunkHash> chunks, FilePath? basePath, CancellationToken ct)
     {
         RequireCount(chunks.Count);
         who.Require(Scopes.Write);
         using var ticket = contents.Holds.TakeWide();
-        var content = await trees.ReadAsync(who, (view, db) => BaseOf(view, db, UploadStore.StillOpen(UploadStore.Own(view, db, id)), basePath), ct);
+        var (content, roots) = await trees.ReadAsync(
+            who,
+            (view, db) => (BaseOf(view, db, UploadStore.StillOpen(UploadStore.Own(view, db, id)), basePath), RootsOf(view)),
+            ct);
         return await AtDeskAsync(
             id,
             async desk =>
             {
+                var open = chunks.Where(chunk => !desk.HasPut(chunk)).ToHashSet();
+                var found = new Dictionary<ChunkHash, long>();
                 if (content != 0)
                 {
-                    await LookAsync(desk, content, chunks.Where(chunk => !desk.Has(chunk)).ToHashSet(), ct);
+                    Add(found, open, await _leases.OfFileAsync(await BaseAsync(desk, content, ct), open, ct));
                 }
 
-                return (IReadOnlyList<bool>)[.. chunks.Select(desk.Has)];
+                Add(found, open, await _leases.OfSessionAsync(id, open, ct));
+                Add(found, open, roots.Count == 0 ? [] : await _leases.OfTreesAsync(roots, open, ct));
+                var taken = await _leases.TakeAsync(id, found.Values.Where(chunk => !desk.Damaged.Contains(chunk)), ct);
+                return (IReadOnlyList<bool>)[.. chunks.Select(chunk => desk.HasPut(chunk) || (found.TryGetValue(chunk, out var lease) && taken.Contains(lease)))];
             },
             ct);
     }
@@ -74,15 +85,21 @@ internal sealed class ChunkUploads(Trees trees, UploadStore uploads, IContents c
             id,
             async desk =>
             {
-                var missing = Enumerable.Range(0, recipe.Count).Where(i => !desk.Has(recipe[i].Hash)).ToList();
+                var leased = await _leases.OfSessionAsync(id, recipe.Select(step => step.Hash).Where(hash => !desk.HasPut(hash)).ToHashSet(), ct);
+                var missing = Enumerable.Range(0, recipe.Count).Where(i => !IsHere(desk, leased, recipe[i].Hash)).ToList();
                 if (missing.Count > 0)
                 {
                     return new RecipeAppend(offset, missing);
                 }
 
+                foreach (var step in recipe.Where(step => desk.HasPut(step.Hash)))
+                {
+                    RequireLength(step, desk.LengthOfPut(step.Hash));
+                }
+
                 foreach (var step in recipe)
                 {
-                    await AppendOneAsync(desk, writer, step, ct);
+                    await AppendOneAsync(desk, writer, step, leased, ct);
                 }
 
                 var durable = await writer.FlushAsync(ct);
@@ -92,18 +109,42 @@ internal sealed class ChunkUploads(Trees trees, UploadStore uploads, IContents c
             ct);
     }
 
-    private static async Task AppendOneAsync(ChunkDesk desk, UploadWriter writer, ChunkRef step, CancellationToken ct)
+    private static bool IsHere(ChunkDesk desk, Dictionary<ChunkHash, long> leased, ChunkHash hash) =>
+        desk.HasPut(hash) || (leased.TryGetValue(hash, out var chunk) && !desk.Damaged.Contains(chunk));
+
+    private async Task AppendOneAsync(ChunkDesk desk, UploadWriter writer, ChunkRef step, Dictionary<ChunkHash, long> leased, CancellationToken ct)
     {
-        if (desk.TryGetKnown(step.Hash, out var place))
+        if (desk.HasPut(step.Hash))
         {
-            RequireLength(step, place.Length);
-            await writer.AppendAsync(place.Content, place.Offset, place.Length, ct);
+            await writer.WriteAsync(desk.Read(step.Hash), ct);
             return;
         }
 
-        var bytes = desk.Read(step.Hash);
+        var chunk = leased[step.Hash];
+        if (desk.Base is { } file && await file.PlaceAsync(contents, chunk, ct) is { } place)
+        {
+            RequireLength(step, place.Length);
+            await writer.AppendAsync(file.Content, place.Offset, place.Length, ct);
+            return;
+        }
+
+        // Where it begins and ends in its file isn't known: it is read, cut and found again, so that equal files get equal cuts.
+        var bytes = await ReadLeasedAsync(desk, chunk, ct);
         RequireLength(step, bytes.Length);
         await writer.WriteAsync(bytes, ct);
+    }
+
+    private async Task<byte[]> ReadLeasedAsync(ChunkDesk desk, long chunk, CancellationToken ct)
+    {
+        try
+        {
+            return await contents.ReadChunkAsync(chunk, ct);
+        }
+        catch (Exception e) when (e is PackDamagedException or FluxException { Error: FluxError.Corrupt })
+        {
+            desk.Damaged.Add(chunk);
+            throw new FluxException(FluxError.Conflict, "A piece that was there is damaged: ask what to send, and go on at the upload's offset.", e);
+        }
     }
 
     private static void RequireLength(ChunkRef step, int length)
@@ -113,6 +154,14 @@ internal sealed class ChunkUploads(Trees trees, UploadStore uploads, IContents c
             throw FluxException.Invalid($"The recipe gives a chunk {step.Length} bytes; it has {length}.");
         }
     }
+
+    /// <summary>
+    /// The trees whose chunks the caller may take: all that the account sees, when the credential may read all of them.
+    /// One that is held to a folder could otherwise fetch, by hash, what lies beside it.
+    /// </summary>
+    private static List<long> RootsOf(View view) => view.Who.Has(Scopes.Read) && view.Who.PathPrefix.IsRoot
+        ? [view.Home.Root, .. view.Shared.Select(mount => mount.Root)]
+        : [];
 
     /// <summary>The base's content; 0 when there is none.</summary>
     private static long BaseOf(View view, CatalogReader db, UploadRow row, FilePath? path)
@@ -139,23 +188,30 @@ internal sealed class ChunkUploads(Trees trees, UploadStore uploads, IContents c
         }
     }
 
-    private async Task LookAsync(ChunkDesk desk, long content, HashSet<ChunkHash> wanted, CancellationToken ct)
+    private static void Add(Dictionary<ChunkHash, long> found, HashSet<ChunkHash> open, Dictionary<ChunkHash, long> more)
     {
-        for (var at = 0L; wanted.Count > 0;)
+        foreach (var (hash, chunk) in more)
         {
-            var page = await contents.ChunksAsync(content, at, ct);
-            if (page.Count == 0)
-            {
-                return;
-            }
-
-            foreach (var chunk in page.Where(chunk => wanted.Remove(chunk.Hash)))
-            {
-                desk.Know(content, chunk);
-            }
-
-            at = page[^1].Offset + page[^1].Length;
+            found.Add(hash, chunk);
+            open.Remove(hash);
         }
+    }
+
+    private async ValueTask<BaseFile> BaseAsync(ChunkDesk desk, long content, CancellationToken ct)
+    {
+        if (desk.Base is { } known && known.Content == content)
+        {
+            return known;
+        }
+
+        desk.SetBase(null);
+        var file = await BaseFile.OpenAsync(contents, content, ct);
+        if (_desks.Values.Count(other => other.Base is not null) < UploadLimits.BasesMax)
+        {
+            desk.SetBase(file);
+        }
+
+        return file;
     }
 
     private async Task<T> AtDeskAsync<T>(UploadId id, Func<ChunkDesk, Task<T>> work, CancellationToken ct)

@@ -15,8 +15,14 @@ internal static class UploadLimits
     /// <summary>Chunks that were put and not yet named by a recipe, of one session: some 4 GiB of fine chunks in a scratch file.</summary>
     public const int PutChunksMax = 65_536;
 
-    /// <summary>Chunks of base files that a session was told it need not send: about 20 MB of memory.</summary>
-    public const int KnownChunksMax = 262_144;
+    /// <summary>Runs of a base file that a session looks through, 24 bytes each: the pieces that a file of many edits is in.</summary>
+    public const int BaseRunsMax = 65_536;
+
+    /// <summary>Sessions that remember their base file; others read what they share.</summary>
+    public const int BasesMax = 64;
+
+    /// <summary>Ranges of chunks that one session was promised. A range is a stretch of a file, so this is enough for any; beyond it the answer is no.</summary>
+    public const int LeaseRowsMax = 65_536;
 
     /// <summary>After so long without a call what was put is forgotten; a client that comes back sends it again.</summary>
     public static readonly TimeSpan DeskIdle = TimeSpan.FromHours(1);

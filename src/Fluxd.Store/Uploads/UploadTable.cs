@@ -51,6 +51,7 @@ internal static class UploadTable
     public static void Delete(CatalogTransaction db, UploadRow upload)
     {
         Files.Quotas.Release(db, upload.Root, upload.Reserved);
+        Files.OwnState.Lost(db, upload.Root);
         DeletePieces(db, upload.Id);
         using var delete = db.Sql("DELETE FROM upload WHERE id = ?1").Bind(upload.Id.ToBytes());
         delete.Run();

@@ -3,6 +3,7 @@ using Fluxd.Core;
 using Fluxd.Core.Files;
 using Fluxd.Core.Uploads;
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Catalog.References;
 using Fluxd.Store.Files;
 
@@ -19,6 +20,7 @@ internal sealed class UploadWriter : IUploadWriter
     private readonly IContents _contents;
     private readonly UploadHold _hold;
     private readonly View _view;
+    private readonly ChunkScope _scope;
     private UploadRow _row;
     private IContentSink? _stream;
     private RunningDigest? _digest;
@@ -30,6 +32,7 @@ internal sealed class UploadWriter : IUploadWriter
     private UploadWriter(Trees trees, IContents contents, View view, UploadHold hold, UploadRow row, long allowed)
     {
         (_trees, _contents, _view, _hold, _row, _allowed) = (trees, contents, view, hold, row, allowed);
+        _scope = view.ScopeIn(row.Root);
     }
 
     public UploadId Id => _row.Id;
@@ -48,7 +51,7 @@ internal sealed class UploadWriter : IUploadWriter
         hold.WhenFenced(writer.LetGoAsync);
         if (row.Content is { } content)
         {
-            writer._stream = await contents.ReopenAsync(content, row.Durable, ct);
+            writer._stream = await contents.ReopenAsync(content, row.Durable, writer._scope, ct);
         }
 
         if (row.Hashing is { } algorithm)
@@ -93,7 +96,7 @@ internal sealed class UploadWriter : IUploadWriter
 
         if (_part is null)
         {
-            (_part, _partStart) = (_contents.Begin(), offset);
+            (_part, _partStart) = (_contents.Begin(_scope), offset);
         }
 
         await _part.WriteAsync(data, ct);
@@ -110,7 +113,7 @@ internal sealed class UploadWriter : IUploadWriter
     {
         using var step = await _hold.StepAsync(ct);
         Allow(Offset + count);
-        _stream ??= _contents.Begin();
+        _stream ??= _contents.Begin(_scope);
         await _stream.AppendAsync(content, offset, count, ct);
         await CatchUpDigestAsync(ct);
     }
@@ -122,7 +125,7 @@ internal sealed class UploadWriter : IUploadWriter
     internal async Task<T> SealAsync<T>(Func<CatalogTransaction, ContentRef, ContentDigest?, T> publish, CancellationToken ct)
     {
         using var step = await _hold.StepAsync(ct);
-        _stream ??= _contents.Begin();
+        _stream ??= _contents.Begin(_scope);
         var digest = _digest?.Current();
         var result = await _stream.SealAsync((db, content) => publish(db, content, digest), ct);
         await CloseAsync();
@@ -165,7 +168,7 @@ internal sealed class UploadWriter : IUploadWriter
         }
 
         Allow(Offset + data.Length);
-        _stream ??= _contents.Begin();
+        _stream ??= _contents.Begin(_scope);
         await _stream.WriteAsync(data, ct);
         _digest?.Append(data.Span);
         if (_stream.Length - _row.Durable >= FilesLimits.KeepEvery)
@@ -262,7 +265,7 @@ internal sealed class UploadWriter : IUploadWriter
                 break;
             }
 
-            _stream ??= _contents.Begin();
+            _stream ??= _contents.Begin(_scope);
             if (part.Start < _stream.Length)
             {
                 await OverwriteAsync(part, ticket, ct);
@@ -290,7 +293,7 @@ internal sealed class UploadWriter : IUploadWriter
             },
             ct);
         await _stream.DisposeAsync();
-        _stream = _contents.Begin();
+        _stream = _contents.Begin(_scope);
         await _stream.AppendAsync(old.Id, 0, part.Start, ct);
         await _stream.AppendAsync(part.Content, part.From, part.Stop - part.Start, ct);
         if (part.Stop < old.Size)

@@ -11,7 +11,10 @@ namespace Fluxd.Store.Catalog.Index;
 /// </summary>
 internal sealed class ChunkIndex
 {
-    private readonly Dictionary<ChunkHash, long> _recent = [];
+    // Of a chunk that very many have, so many are looked at before it is written once more.
+    private const int CandidatesMax = 256;
+
+    private readonly RecentChunks _recent = new();
     private readonly Database _database;
     private readonly BloomFilter? _filter;
     private List<(long Key, ChunkHash Hash, long Id)>? _merging;
@@ -49,41 +52,49 @@ internal sealed class ChunkIndex
     /// <summary>Merging has fallen behind: do it before the next group.</summary>
     internal bool MustMerge => RecentCount > 2 * CatalogLimits.RecentChunks;
 
-    /// <summary>A committed chunk with these bytes that is whole. The committer's thread.</summary>
-    internal long? Find(in ChunkHash hash) => Find(hash, _database.Sql);
+    /// <summary>
+    /// A committed chunk with these bytes that is whole. From a reader's snapshot it is a hint, which may be over when
+    /// it is used; only on the committer's thread does it stay so.
+    /// </summary>
+    /// <param name="next">The smallest id not below one that may be found: whose chunks count. Null: anybody's.</param>
+    internal long? Find(CatalogReader reader, in ChunkHash hash, Func<long, long?>? next)
+    {
+        next ??= static id => id;
+        return FindRecent(hash, next) ?? FindMerged(reader, hash, next);
+    }
 
-    /// <summary>As <see cref="Find(in ChunkHash)"/>, from a reader's snapshot; what it says may be over when it is used.</summary>
-    internal long? FindHint(CatalogReader reader, in ChunkHash hash) => Find(hash, reader.Sql);
+    /// <summary>A whole chunk with these bytes, whoever has it: for upkeep, never for an answer to anybody.</summary>
+    internal long? FindHint(CatalogReader reader, in ChunkHash hash) => Find(reader, hash, null);
 
     /// <summary>False: certainly new. A guess without the disk, for deciding whether work is worth doing.</summary>
     internal bool MayKnow(in ChunkHash hash)
     {
         lock (_recent)
         {
-            return _recent.ContainsKey(hash) || (_filter?.MayHold(hash.FirstEight) ?? false);
+            return _recent.Has(hash) || (_filter?.MayHold(hash.FirstEight) ?? false);
         }
     }
 
     /// <summary>These are committed now.</summary>
-    internal void Add(IEnumerable<KeyValuePair<ChunkHash, long>> chunks)
+    internal void Add(IEnumerable<(ChunkHash Hash, long Id)> chunks)
     {
         lock (_recent)
         {
             foreach (var (hash, id) in chunks)
             {
-                _recent[hash] = id;
+                _recent.Add(hash, id);
             }
         }
     }
 
     /// <summary>Chunks that were deleted or found bad. Rows of the tables may stay: they are confirmed on use.</summary>
-    internal void Forget(IEnumerable<ChunkHash> hashes)
+    internal void Forget(IEnumerable<(ChunkHash Hash, long Id)> chunks)
     {
         lock (_recent)
         {
-            foreach (var hash in hashes)
+            foreach (var (hash, id) in chunks)
             {
-                _recent.Remove(hash);
+                _recent.Remove(hash, id);
             }
         }
     }
@@ -129,43 +140,64 @@ internal sealed class ChunkIndex
         }
     }
 
-    private long? Find(in ChunkHash hash, Func<string, Statement> sql)
+    private long? FindRecent(in ChunkHash hash, Func<long, long?> next)
     {
+        long[] ids;
         lock (_recent)
         {
-            if (_recent.TryGetValue(hash, out var recent))
-            {
-                return recent;
-            }
+            ids = _recent.Of(hash);
         }
 
-        var key = hash.FirstEight;
-        return _filter is not null && !_filter.MayHold(key)
-            ? null
-            : FindIn(sql("SELECT id FROM hx1 WHERE k = ?1"), key, hash, sql) ?? FindIn(sql("SELECT id FROM hx2 WHERE k = ?1"), key, hash, sql);
-    }
-
-    private static long? FindIn(Statement candidates, long key, in ChunkHash hash, Func<string, Statement> sql)
-    {
-        using (candidates)
+        foreach (var id in ids.Take(CandidatesMax))
         {
-            candidates.Bind(key);
-            while (candidates.Step())
+            if (next(id) == id)
             {
-                var id = candidates.Long(0);
-                if (IsWhole(id, hash, sql))
-                {
-                    return id;
-                }
+                return id;
             }
         }
 
         return null;
     }
 
-    private static bool IsWhole(long id, in ChunkHash hash, Func<string, Statement> sql)
+    private long? FindMerged(CatalogReader reader, in ChunkHash hash, Func<long, long?> next)
     {
-        using var row = sql("SELECT hash, flags FROM chunk WHERE id = ?1").Bind(id);
+        var key = hash.FirstEight;
+        return _filter is not null && !_filter.MayHold(key)
+            ? null
+            : FindIn("SELECT id FROM hx1 WHERE k = ?1 AND id >= ?2 ORDER BY id LIMIT 1", reader, key, hash, next)
+                ?? FindIn("SELECT id FROM hx2 WHERE k = ?1 AND id >= ?2 ORDER BY id LIMIT 1", reader, key, hash, next);
+    }
+
+    /// <summary>Goes in turns through the ids of the key and those that count, each leaping to the other's next: neither is walked whole.</summary>
+    private static long? FindIn(string ids, CatalogReader reader, long key, in ChunkHash hash, Func<long, long?> next)
+    {
+        using var find = reader.Sql(ids);
+        var counted = next(0);
+        for (var i = 0; i < CandidatesMax && counted is { } from; i++)
+        {
+            if (find.Again().Bind(key).Bind(from).RunScalar() is not { } id)
+            {
+                return null;
+            }
+
+            counted = next(id);
+            if (counted == id)
+            {
+                if (IsWhole(id, hash, reader))
+                {
+                    return id;
+                }
+
+                counted = next(id + 1);
+            }
+        }
+
+        return null;
+    }
+
+    private static bool IsWhole(long id, in ChunkHash hash, CatalogReader reader)
+    {
+        using var row = reader.Sql("SELECT hash, flags FROM chunk WHERE id = ?1").Bind(id);
         Span<byte> expected = stackalloc byte[ChunkHash.Size];
         hash.CopyTo(expected);
         return row.Step() && row.Span(0).SequenceEqual(expected) && (row.Int(1) & ChunkFlags.Bad) == 0;
@@ -179,7 +211,7 @@ internal sealed class ChunkIndex
             """).Bind(ChunkFlags.Bad);
         while (rows.Step())
         {
-            _recent[new ChunkHash(rows.Span(1))] = rows.Long(0);
+            _recent.Add(new ChunkHash(rows.Span(1)), rows.Long(0));
         }
     }
 
@@ -201,7 +233,7 @@ internal sealed class ChunkIndex
     {
         lock (_recent)
         {
-            _merging = [.. _recent.Select(entry => (entry.Key.FirstEight, entry.Key, entry.Value))];
+            _merging = [.. _recent.All.Select(entry => (entry.Hash.FirstEight, entry.Hash, entry.Id))];
         }
 
         // In the order of the table, so that neighbours share a page.
@@ -236,10 +268,7 @@ internal sealed class ChunkIndex
         {
             foreach (var (_, hash, id) in merging)
             {
-                if (_recent.TryGetValue(hash, out var now) && now == id)
-                {
-                    _recent.Remove(hash);
-                }
+                _recent.Remove(hash, id);
             }
         }
 

@@ -68,7 +68,7 @@ internal static class BadChunks
 
             if (bad)
             {
-                transaction.AfterCommit(() => catalog.Index.Forget(chunks.Select(chunk => chunk.Hash)));
+                transaction.AfterCommit(() => catalog.Index.Forget(chunks.Select(chunk => (chunk.Hash, chunk.Id))));
             }
 
             return chunks.Count;

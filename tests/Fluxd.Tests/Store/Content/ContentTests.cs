@@ -1,4 +1,5 @@
 using Fluxd.Core;
+using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Content;
 using Fluxd.Store.Files;
 using Fluxd.Store.Packs.Codecs;
@@ -260,7 +261,7 @@ public sealed class ContentTests : IAsyncLifetime
         }
 
         Assert.True(await Count("SELECT max(size) FROM content") > 5_000_001, "nothing was on disk beyond what was promised");
-        await using var resumed = await _store.Contents.ReopenAsync(content, 5_000_001, CancellationToken.None);
+        await using var resumed = await _store.Contents.ReopenAsync(content, 5_000_001, ChunkScope.House, CancellationToken.None);
         Assert.Equal(5_000_001, resumed.Length);
         await resumed.WriteAsync(bytes.AsMemory(5_000_001), CancellationToken.None);
         var whole = await resumed.SealAsync((_, c) => c, CancellationToken.None);

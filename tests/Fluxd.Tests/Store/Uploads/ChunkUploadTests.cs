@@ -3,7 +3,9 @@ using Fluxd.Core.Accounts;
 using Fluxd.Core.Chunking;
 using Fluxd.Core.Files;
 using Fluxd.Core.Uploads;
+using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Files;
+using Fluxd.Store.Uploads;
 using Fluxd.Tests.Store.Files;
 using Xunit;
 
@@ -50,6 +52,164 @@ public sealed class ChunkUploadTests : TreesFixture
     }
 
     [Fact(Timeout = TimeoutMs)]
+    public async Task Everything_that_the_user_has_anywhere_need_not_be_sent()
+    {
+        var bytes = await PutRandom("/a", Anna);
+        var recipe = await RecipeOf("/a");
+        await Trees.Files.RenameAsync(Anna, P("/a"), P("/elsewhere"), false, Ct);
+        var upload = await Trees.Uploads.CreateAsync(Anna, new UploadRequest { Target = P("/b") }, Ct);
+
+        // Without asking there is no promise, and a recipe finds nothing.
+        Assert.Equal(recipe.Count, (await Trees.Chunks.AppendAsync(Anna, upload.Id, 0, recipe, Ct)).Missing.Count);
+        Assert.All(await Have(Anna, upload.Id, recipe), Assert.True);
+        var chunks = await Chunks();
+        Assert.Equal(bytes.Length, (await Trees.Chunks.AppendAsync(Anna, upload.Id, 0, recipe, Ct)).DurableOffset);
+        await Trees.Uploads.CompleteAsync(Anna, upload.Id, Ct);
+        Assert.Equal(bytes, await ReadAll("/b"));
+        Assert.Equal(await RecipeOf("/elsewhere", Anna), await RecipeOf("/b", Anna));
+        Assert.Equal(chunks, await Chunks());
+        Assert.Equal(0, await Leases(upload.Id));
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task What_an_unfinished_upload_of_the_user_holds_need_not_be_sent()
+    {
+        var bytes = new byte[1 << 20];
+        new Random(3).NextBytes(bytes);
+        var first = await Trees.Uploads.CreateAsync(Anna, new UploadRequest { Target = P("/a") }, Ct);
+        await using (var writer = await Trees.Uploads.OpenAsync(Anna, first.Id, Ct))
+        {
+            await writer.WriteAsync(bytes, Ct);
+            await writer.FlushAsync(Ct);
+        }
+
+        var cut = Chunker.For(ChunkClass.Fine).Cut(bytes);
+        var upload = await Trees.Uploads.CreateAsync(Anna, new UploadRequest { Target = P("/b") }, Ct);
+        Assert.Equal([true], await Have(Anna, upload.Id, [new ChunkRef(ChunkHash.Of(bytes.AsSpan(0, cut)), cut)]));
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_promise_outlives_the_daemon_and_ends_with_its_session()
+    {
+        var bytes = await PutRandom("/a", Anna);
+        var recipe = await RecipeOf("/a");
+        var upload = await Trees.Uploads.CreateAsync(Anna, new UploadRequest { Target = P("/b") }, Ct);
+        Assert.All(await Have(Anna, upload.Id, recipe), Assert.True);
+        Assert.Equal(1, await Leases(upload.Id));
+
+        // The file goes, and all memory of the answer.
+        await Trees.Files.RemoveFileAsync(Anna, P("/a"), Precondition.None, Ct);
+        var anew = new ChunkUploads(Trees.Trees, Trees.Uploads, Trees.Contents, Trees.Spool);
+        Assert.Equal(bytes.Length, (await anew.AppendAsync(Anna, upload.Id, 0, recipe, Ct)).DurableOffset);
+        var other = await Trees.Uploads.CreateAsync(Anna, new UploadRequest { Target = P("/c") }, Ct);
+        Assert.Equal(recipe.Count, (await anew.AppendAsync(Anna, other.Id, 0, recipe, Ct)).Missing.Count);
+        await Have(Anna, other.Id, recipe);
+        await Trees.Uploads.CancelAsync(Anna, other.Id, Ct);
+        Assert.Equal(0, await Leases(other.Id));
+        Clock.Advance(UploadLimits.Life + TimeSpan.FromHours(1));
+        await Trees.Keeper.RunAsync(Ct);
+        Assert.Equal(0, await Leases(upload.Id));
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task Asking_for_what_others_have_changes_as_little_as_asking_for_what_nobody_has()
+    {
+        await PutRandom("/a", Anna);
+        var annas = await RecipeOf("/a");
+        var nobodys = annas.Select((step, i) => step with { Hash = ChunkHash.Of([(byte)i]) }).ToList();
+        var upload = await Trees.Uploads.CreateAsync(Bert, new UploadRequest { Target = P("/b") }, Ct);
+        var group = Trees.Catalog.AppliedGroup;
+        Assert.All(await Have(Bert, upload.Id, annas), Assert.False);
+        Assert.All(await Have(Bert, upload.Id, nobodys), Assert.False);
+        Assert.Equal(group, Trees.Catalog.AppliedGroup);
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_shared_folder_counts_while_it_may_be_read()
+    {
+        Trees.Share(1, "team", Anna, FolderAccess.Write);
+        Trees.Share(1, "team", Bert, FolderAccess.Read);
+        await PutRandom("/team/a", Anna);
+        var recipe = await RecipeOf("/team/a");
+        var upload = await Trees.Uploads.CreateAsync(Bert, new UploadRequest { Target = P("/b") }, Ct);
+        Assert.All(await Have(Bert, upload.Id, recipe), Assert.True);
+        Trees.Share(1, "team", Bert, null);
+        var later = await Trees.Uploads.CreateAsync(Bert, new UploadRequest { Target = P("/c") }, Ct);
+        Assert.All(await Have(Bert, later.Id, recipe), Assert.False);
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_credential_held_to_a_folder_can_not_fetch_what_lies_beside_it()
+    {
+        await Folder("/in");
+        await PutRandom("/a", Anna);
+        var recipe = await RecipeOf("/a");
+        var held = Anna with { PathPrefix = P("/in") };
+        var upload = await Trees.Uploads.CreateAsync(held, new UploadRequest { Target = P("/in/b") }, Ct);
+        Assert.All(await Have(held, upload.Id, recipe), Assert.False);
+        await Trees.Files.CopyAsync(Anna, P("/a"), P("/in/a"), false, Ct);
+        Assert.All(await Trees.Chunks.HaveAsync(held, upload.Id, [.. recipe.Select(step => step.Hash)], P("/in/a"), Ct), Assert.True);
+        var blind = Anna with { Scopes = Scopes.Write };
+        var blinds = await Trees.Uploads.CreateAsync(blind, new UploadRequest { Target = P("/c") }, Ct);
+        Assert.All(await Have(blind, blinds.Id, recipe), Assert.False);
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task What_moved_to_another_tree_is_forgotten_here_and_known_there()
+    {
+        Trees.Share(1, "team", Anna, FolderAccess.Write);
+        Trees.Share(1, "team", Bert, FolderAccess.Write);
+        await PutRandom("/a", Anna);
+        var recipe = await RecipeOf("/a");
+        await Folder("/keep");
+        await Put("/keep/x", new string('x', 1000));
+        var kept = await RecipeOf("/keep/x");
+        await Trees.Files.RenameAsync(Anna, P("/a"), P("/team/a"), false, Ct);
+        await Trees.Files.RemoveFileAsync(Bert, P("/team/a"), Precondition.None, Ct);
+        await Trees.Keeper.RunAsync(Ct);
+        var berts = await Trees.Uploads.CreateAsync(Bert, new UploadRequest { Target = P("/b") }, Ct);
+        Assert.All(await Have(Bert, berts.Id, recipe), Assert.True);
+        Trees.Share(1, "team", Anna, null);
+        var annas = await Trees.Uploads.CreateAsync(Anna, new UploadRequest { Target = P("/b") }, Ct);
+        Assert.All(await Have(Anna, annas.Id, recipe), Assert.False);
+        Assert.All(await Have(Anna, annas.Id, kept), Assert.True);
+        var trash = await Trees.Versions.ListTrashAsync(Bert, null, 10, Ct);
+        await Trees.Versions.PurgeTrashAsync(Bert, trash.Entries[0].NodeId, Ct);
+        await Trees.Keeper.RunAsync(Ct);
+        await Trees.Uploads.CancelAsync(Bert, berts.Id, Ct);
+        var later = await Trees.Uploads.CreateAsync(Bert, new UploadRequest { Target = P("/c") }, Ct);
+        Assert.All(await Have(Bert, later.Id, recipe), Assert.False);
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_sweep_finds_what_the_writing_noted()
+    {
+        await Folder("/x/y");
+        await PutRandom("/x/y/a", Anna);
+        await PutRandom("/x/big", Anna, 40 << 20);
+        for (var i = 0; i < 30; i++)
+        {
+            await Put($"/x/{i}", new string((char)('a' + i), 400 + i));
+            await Put($"/b{i}", new string((char)('a' + i), 600 + i), Bert);
+        }
+
+        await Put("/x/1", new string('z', 999));
+        await Trees.Files.RemoveFolderAsync(Anna, P("/x/y"), true, Ct);
+        var upload = await Trees.Uploads.CreateAsync(Anna, new UploadRequest { Target = P("/u") }, Ct);
+        await using (var writer = await Trees.Uploads.OpenAsync(Anna, upload.Id, Ct))
+        {
+            await writer.WriteAtAsync(5000, new byte[100_000], Ct);
+            await writer.FlushAsync(Ct);
+        }
+
+        var noted = await OwnRanges();
+        await Trees.Catalog.WriteAsync(db => db.Run("DELETE FROM own"), Ct);
+        await Trees.Catalog.WriteAsync(db => db.Run("INSERT INTO own_state(root, stale, mixed) SELECT node, 1, 0 FROM tree WHERE true ON CONFLICT DO UPDATE SET stale = 1"), Ct);
+        await Trees.Keeper.RunAsync(Ct);
+        Assert.Equal(noted, await OwnRanges());
+    }
+
+    [Fact(Timeout = TimeoutMs)]
     public async Task Wrong_chunks_are_refused_in_words()
     {
         var upload = await Trees.Uploads.CreateAsync(Anna, new UploadRequest { Target = P("/b") }, Ct);
@@ -61,9 +221,31 @@ public sealed class ChunkUploadTests : TreesFixture
         Assert.Equal(5, (await Trees.Chunks.AppendAsync(Anna, upload.Id, 0, [new ChunkRef(hash, 5)], Ct)).DurableOffset);
     }
 
-    private async Task<byte[]> PutRandom(string path, Principal who)
+    private Task<IReadOnlyList<bool>> Have(Principal who, UploadId upload, List<ChunkRef> recipe) =>
+        Trees.Chunks.HaveAsync(who, upload, [.. recipe.Select(step => step.Hash)], null, Ct);
+
+    private async Task<long> Chunks() => await Trees.Catalog.ReadAsync(db => db.Scalar("SELECT count(*) FROM chunk") ?? 0, Ct);
+
+    private async Task<long> Leases(UploadId upload) =>
+        await Trees.Catalog.ReadAsync(db => IdSet.OfSession(upload.ToBytes()).Rows(db, 100), Ct);
+
+    private async Task<List<(long, long, long)>> OwnRanges() => await Trees.Catalog.ReadAsync(
+        db =>
+        {
+            var rows = new List<(long, long, long)>();
+            using var row = db.Sql("SELECT root, first, count FROM own ORDER BY root, first");
+            while (row.Step())
+            {
+                rows.Add((row.Long(0), row.Long(1), row.Long(2)));
+            }
+
+            return rows;
+        },
+        Ct);
+
+    private async Task<byte[]> PutRandom(string path, Principal who, int length = 2 << 20)
     {
-        var bytes = new byte[2 << 20];
+        var bytes = new byte[length];
         new Random(4).NextBytes(bytes);
         await using var file = await Trees.Files.OpenAsync(who, P(path), new OpenRequest { Access = OpenAccess.Write, Create = true }, Ct);
         await file.WriteAsync(0, bytes, Ct);
@@ -71,11 +253,17 @@ public sealed class ChunkUploadTests : TreesFixture
         return bytes;
     }
 
-    private async Task<List<ChunkRef>> RecipeOf(string path)
+    private async Task<List<ChunkRef>> RecipeOf(string path, Principal? who = null)
     {
-        var node = (await Trees.Files.StatAsync(Anna, P(path), true, Ct)).Id;
+        var node = (await Trees.Files.StatAsync(who ?? Anna, P(path), true, Ct)).Id;
         var content = await Trees.Catalog.ReadAsync(db => NodeTable.Get(db, node)!.Content, Ct);
-        return [.. (await Trees.Contents.ChunksAsync(content, 0, Ct)).Select(chunk => new ChunkRef(chunk.Hash, chunk.Length))];
+        var recipe = new List<ChunkRef>();
+        for (var at = 0L; await Trees.Contents.ChunksAsync(content, at, Ct) is { Count: > 0 } page; at = page[^1].Offset + page[^1].Length)
+        {
+            recipe.AddRange(page.Select(chunk => new ChunkRef(chunk.Hash, chunk.Length)));
+        }
+
+        return recipe;
     }
 
     private async Task<byte[]> ReadAll(string path)
