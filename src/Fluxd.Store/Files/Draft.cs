@@ -28,6 +28,9 @@ internal sealed class Draft(IContents contents, Spool spool, ContentRef? below, 
     /// <summary>Bytes from the file's start that are in the sink, with nothing written over them: what can be kept as a resumable upload.</summary>
     public long Streamed => _sink is not null && (_scratch is null || !_scratch.Map.Overlaps(0, _sink.Length)) && _belowEnd == _sink.Length ? _sink.Length : 0;
 
+    /// <summary>A new file whose streamed bytes were written over: what is there from its start on can still be kept, put together anew.</summary>
+    public bool IsPatched => _sink is { Length: > 0 } && Streamed == 0 && _belowEnd > 0;
+
     public static async Task<Draft> ResumeAsync(
         IContents contents, Spool spool, long content, long durable, ChunkScope scope, CancellationToken ct)
     {
@@ -88,6 +91,19 @@ internal sealed class Draft(IContents contents, Spool spool, ContentRef? below, 
     /// <summary>Makes the streamed prefix durable together with what <paramref name="also"/> writes about it.</summary>
     public Task<T> KeepAsync<T>(Func<CatalogTransaction, long, long, T> also, CancellationToken ct) => _sink!.FlushAsync(also, ct);
 
+    /// <summary>As <see cref="KeepAsync"/>, for a draft that <see cref="IsPatched"/>: all bytes up to the first that nobody wrote.</summary>
+    public async Task<T> KeepPatchedAsync<T>(Func<CatalogTransaction, long, long, T> also, CancellationToken ct)
+    {
+        var end = Math.Min(_belowEnd, Length);
+        while (_scratch?.Map.At(end) is { } piece && piece.Start <= end)
+        {
+            end = piece.End;
+        }
+
+        await using var whole = await AssembleAsync(end, ct);
+        return await whole.FlushAsync(also, ct);
+    }
+
     /// <summary>Publishes all of it. If that fails the draft is as it was and can be kept or tried again.</summary>
     public async Task<T> CommitAsync<T>(Func<CatalogTransaction, ContentRef, T> publish, CancellationToken ct)
     {
@@ -96,7 +112,7 @@ internal sealed class Draft(IContents contents, Spool spool, ContentRef? below, 
             return await _sink.SealAsync(publish, ct);
         }
 
-        await using var whole = await AssembleAsync(ct);
+        await using var whole = await AssembleAsync(Length, ct);
         return await whole.SealAsync(publish, ct);
     }
 
@@ -147,7 +163,7 @@ internal sealed class Draft(IContents contents, Spool spool, ContentRef? below, 
     private async Task FoldAsync(CancellationToken ct)
     {
         ContentRef folded;
-        await using (var whole = await AssembleAsync(ct))
+        await using (var whole = await AssembleAsync(Length, ct))
         {
             folded = await whole.SealAsync((_, content) => Keep(content), ct);
         }
@@ -157,15 +173,15 @@ internal sealed class Draft(IContents contents, Spool spool, ContentRef? below, 
         _ticket.KeepOnly(folded.Id);
     }
 
-    private async Task<IContentSink> AssembleAsync(CancellationToken ct)
+    private async Task<IContentSink> AssembleAsync(long end, CancellationToken ct)
     {
         await SettleSinkAsync(ct);
         var whole = contents.Begin(scope);
         try
         {
-            while (whole.Length < Length)
+            while (whole.Length < end)
             {
-                await AppendPieceAsync(whole, ct);
+                await AppendPieceAsync(whole, end, ct);
             }
 
             return whole;
@@ -188,14 +204,14 @@ internal sealed class Draft(IContents contents, Spool spool, ContentRef? below, 
         }
     }
 
-    private async Task AppendPieceAsync(IContentSink whole, CancellationToken ct)
+    private async Task AppendPieceAsync(IContentSink whole, long end, CancellationToken ct)
     {
         var at = whole.Length;
         var piece = _scratch?.Map.At(at);
-        var nextWritten = Math.Min(Length, piece?.Start ?? Length);
+        var nextWritten = Math.Min(end, piece?.Start ?? end);
         if (piece is { } written && written.Start <= at)
         {
-            await CopyScratchAsync(at, Math.Min(written.End, Length), (data, token) => whole.WriteAsync(data, token), ct);
+            await CopyScratchAsync(at, Math.Min(written.End, end), (data, token) => whole.WriteAsync(data, token), ct);
         }
         else if (at < _belowEnd)
         {

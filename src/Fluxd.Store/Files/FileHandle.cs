@@ -63,6 +63,7 @@ internal sealed class FileHandle(
                 var draft = writing.DraftOf(file, Newest);
                 var at = request.Append ? draft.Length : offset;
                 await writing.AllowAsync(who, file, at + data.Length, ct);
+                await writing.CutKeptAsync(file, at, ct);
                 await draft.WriteAsync(at, data, ct);
                 await writing.KeepWhenDueAsync(who, file, ct);
                 return true;
@@ -82,6 +83,7 @@ internal sealed class FileHandle(
             async () =>
             {
                 await writing.AllowAsync(who, file, size, ct);
+                await writing.CutKeptAsync(file, size, ct);
                 await writing.DraftOf(file, Newest).TruncateAsync(size, ct);
                 return true;
             },

@@ -187,6 +187,7 @@ internal sealed partial class FileStore
         {
             if (request is { Truncate: true, ContinuePartial: false })
             {
+                await Writing.CutKeptAsync(file, 0, ct);
                 await file.Draft.TruncateAsync(0, ct);
             }
 

@@ -70,6 +70,25 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
         }
     }
 
+    /// <summary>
+    /// What was kept is about to be written over from here on: it may not be offered for resuming any more, or the old
+    /// beginning and a new end would become one file.
+    /// </summary>
+    public async Task CutKeptAsync(OpenFile file, long at, CancellationToken ct)
+    {
+        if (file.Kept is not { } kept || at >= kept.Durable)
+        {
+            return;
+        }
+
+        file.Kept = await trees.Catalog.WriteAsync(db => Cut(db, kept, at), ct);
+        if (file.Kept is null)
+        {
+            file.Hold?.Dispose();
+            file.Hold = null;
+        }
+    }
+
     /// <summary>The last writer went without closing: the streamed prefix stays for the owner, the rest is gone.</summary>
     public async Task AbandonAsync(Principal who, OpenFile file)
     {
@@ -80,10 +99,15 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
 
         try
         {
+            // The connection is gone, so nobody's token says anything about these bytes any more.
             if (draft.Streamed > 0 && !file.IsGone)
             {
-                // The connection is gone, so nobody's token says anything about these bytes any more.
                 await KeepAsync(who, file, draft, CancellationToken.None);
+            }
+            else if (draft.IsPatched && !file.IsGone)
+            {
+                var view = await trees.ViewAsync(who, CancellationToken.None);
+                await draft.KeepPatchedAsync((db, content, durable) => Keep(view, db, file, content, durable), CancellationToken.None);
             }
         }
         catch (FluxException)
@@ -304,6 +328,25 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
         }
 
         return row;
+    }
+
+    private UploadRow? Cut(CatalogTransaction db, UploadRow kept, long at)
+    {
+        if (UploadTable.Get(db, kept.Id) is not { } row)
+        {
+            return null;
+        }
+
+        if (at == 0)
+        {
+            UploadTable.Delete(db, row);
+            return null;
+        }
+
+        Quotas.Release(db, row.Root, row.Reserved - at);
+        var cut = row with { Durable = at, Reserved = at, HashState = null, Updated = trees.Now };
+        UploadTable.Update(db, cut);
+        return cut;
     }
 
     private static FluxException Withdrawn() => FluxException.Denied("The right to write there was withdrawn; what was sent is not published.");

@@ -139,6 +139,7 @@ internal static class FluxdRecords
             Precondition = new Precondition { NotExists = mustNotExist, Version = version < 0 ? null : version },
             Attributes = new AttributeChange { ModifiedAt = modified == long.MinValue ? null : new FileTime(modified), Mode = mode == int.MaxValue ? null : mode },
             ExpectedDigest = sha256.IsEmpty ? null : new ContentDigest(DigestAlgorithm.Sha256, sha256.ToArray()),
+            WantSha256 = true,
             Frontend = QuicFrontend.FrontendName,
         };
     }
