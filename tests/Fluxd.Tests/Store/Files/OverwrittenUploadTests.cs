@@ -33,7 +33,8 @@ public sealed class OverwrittenUploadTests : TreesFixture
             await file.CloseAsync(Ct);
         }
 
-        Assert.Equal([.. bytes, .. "end"u8], await ReadAll("/a"));
+        var read = await ReadAll("/a");
+        Assert.Equal([.. bytes, .. "end"u8], read);
     }
 
     [Fact(Timeout = TimeoutMs)]
