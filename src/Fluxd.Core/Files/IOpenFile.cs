@@ -19,6 +19,12 @@ public interface IOpenFile : IAsyncDisposable
     /// <summary>Reads up to the buffer's length; 0 at and beyond the end. Checks the checksum of what it reads.</summary>
     ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct);
 
+    /// <summary>
+    /// As <see cref="ReadAsync"/> for who reads straight through: may stop early where that spares work; 0 only at the end.
+    /// One call at a time.
+    /// </summary>
+    ValueTask<int> ReadOnAsync(long offset, Memory<byte> buffer, CancellationToken ct) => ReadAsync(offset, buffer, ct);
+
     /// <summary>Takes all bytes; returns when they are accepted (not durable). Sequential writes stream into the chunker.</summary>
     /// <exception cref="FluxException">QuotaExceeded, NoSpace, Fenced, Denied (not opened for writing).</exception>
     ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct);

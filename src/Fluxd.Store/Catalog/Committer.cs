@@ -50,6 +50,8 @@ internal sealed class Committer
 
     internal long AppliedGroup => _writer.Applied;
 
+    internal long Commits => _writer.Commits;
+
     /// <summary>Asked when a group did not fit on the disk: true when room was made and it may be tried again.</summary>
     internal Func<bool>? MakeRoom { get; init; }
 

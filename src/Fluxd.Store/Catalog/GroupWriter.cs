@@ -19,6 +19,7 @@ internal sealed class GroupWriter : IDisposable
     private readonly int _schema;
     private readonly List<(long Pack, long? Length)> _sealed = [];
     private long _applied;
+    private long _commits;
     private long _applying;
     private long _nextChunk;
     private long _savedNextPack;
@@ -44,6 +45,9 @@ internal sealed class GroupWriter : IDisposable
 
     /// <summary>The newest group that is committed.</summary>
     internal long Applied => Volatile.Read(ref _applied);
+
+    /// <summary>Grows with each commit, before any of its writers hears of it.</summary>
+    internal long Commits => Volatile.Read(ref _commits);
 
     /// <summary>The log has the group and the catalogue may not: only a restart brings them together.</summary>
     internal bool IsCommitUncertain { get; private set; }
@@ -102,6 +106,7 @@ internal sealed class GroupWriter : IDisposable
         IsCommitUncertain = _log is not null;
         _database.Execute("COMMIT");
         IsCommitUncertain = false;
+        Interlocked.Increment(ref _commits);
         _nextChunk = group.NextId;
         Volatile.Write(ref _applied, _applying);
         Index.Add(group.Added);

@@ -50,6 +50,12 @@ internal sealed class SqliteCatalog : IAsyncDisposable
     /// <summary>The newest group that is committed: the log's sequence.</summary>
     public long AppliedGroup => _committer.AppliedGroup;
 
+    /// <summary>
+    /// Grows with each commit, before any of its writers hears of it. What was read after asking for this number is still
+    /// true while the number is the same: that is how an answer may be kept.
+    /// </summary>
+    public long Commits => _committer.Commits;
+
     /// <summary>Where chunks are found by their hash.</summary>
     public ChunkIndex Index => _committer.Index;
 

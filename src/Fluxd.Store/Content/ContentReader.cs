@@ -20,7 +20,14 @@ internal sealed class ContentReader(SqliteCatalog catalog, IPackStore packs)
 
     /// <summary>Up to the buffer's length; 0 at and beyond the end.</summary>
     /// <exception cref="FluxException">NotFound; Corrupt: stored bytes don't match.</exception>
-    internal async ValueTask<int> ReadAsync(long content, long offset, Memory<byte> buffer, CancellationToken ct)
+    internal ValueTask<int> ReadAsync(long content, long offset, Memory<byte> buffer, CancellationToken ct) =>
+        ReadAsync(content, offset, buffer, null, ct);
+
+    /// <summary>As <see cref="ReadAsync(long, long, Memory{byte}, CancellationToken)"/>, but stops rather than cut a chunk whose beginning it has not given.</summary>
+    internal ValueTask<int> ReadSomeAsync(long content, long offset, Memory<byte> buffer, CutChunk cut, CancellationToken ct) =>
+        ReadAsync(content, offset, buffer, cut, ct);
+
+    private async ValueTask<int> ReadAsync(long content, long offset, Memory<byte> buffer, CutChunk? cut, CancellationToken ct)
     {
         var done = 0;
         while (done < buffer.Length)
@@ -33,14 +40,19 @@ internal sealed class ContentReader(SqliteCatalog catalog, IPackStore packs)
 
             try
             {
-                done += ReadFrom(plan, offset + done, buffer.Span[done..]);
+                done += ReadFrom(plan, offset + done, buffer.Span[done..], cut);
             }
             catch (PackDamagedException)
             {
                 // Compaction may have moved the chunks since the plan was made: a fresh plan decides.
                 _plans.Remove((content, plan.Start));
                 plan = await PlanAsync(content, offset + done, ct);
-                done += ReadAgain(plan, offset + done, buffer.Span[done..]);
+                done += ReadAgain(plan, offset + done, buffer.Span[done..], cut);
+            }
+
+            if (cut is not null)
+            {
+                break;
             }
         }
 
@@ -77,11 +89,11 @@ internal sealed class ContentReader(SqliteCatalog catalog, IPackStore packs)
         return raw;
     }
 
-    private int ReadAgain(ChunkPlan plan, long offset, Span<byte> buffer)
+    private int ReadAgain(ChunkPlan plan, long offset, Span<byte> buffer, CutChunk? cut)
     {
         try
         {
-            return ReadFrom(plan, offset, buffer);
+            return ReadFrom(plan, offset, buffer, cut);
         }
         catch (PackDamagedException e)
         {
@@ -89,7 +101,7 @@ internal sealed class ContentReader(SqliteCatalog catalog, IPackStore packs)
         }
     }
 
-    private int ReadFrom(ChunkPlan plan, long offset, Span<byte> buffer)
+    private int ReadFrom(ChunkPlan plan, long offset, Span<byte> buffer, CutChunk? cut)
     {
         if (plan.Inline is { } bytes)
         {
@@ -105,7 +117,12 @@ internal sealed class ContentReader(SqliteCatalog catalog, IPackStore packs)
             var skip = (int)(offset + done - chunk.Start);
             if (skip > 0 || buffer.Length - done < chunk.Length)
             {
-                var part = Whole(chunk).AsSpan(skip);
+                if (cut is not null && done > 0 && skip == 0)
+                {
+                    break;
+                }
+
+                var part = (cut is null ? Whole(chunk) : Whole(chunk, cut))[skip..];
                 var count = Math.Min(part.Length, buffer.Length - done);
                 part[..count].CopyTo(buffer[done..]);
                 done += count;
@@ -158,7 +175,18 @@ internal sealed class ContentReader(SqliteCatalog catalog, IPackStore packs)
         }
     }
 
-    private byte[] Whole(in PlannedChunk chunk)
+    private ReadOnlySpan<byte> Whole(in PlannedChunk chunk, CutChunk cut)
+    {
+        if (cut.Id != chunk.Id)
+        {
+            ReadWhole(chunk, cut.Make(chunk.Length));
+            cut.Holds(chunk.Id);
+        }
+
+        return cut.Bytes;
+    }
+
+    private ReadOnlySpan<byte> Whole(in PlannedChunk chunk)
     {
         if (!_chunks.TryGet(chunk.Id, out var raw))
         {

@@ -68,6 +68,9 @@ internal sealed class ContentStore : IContents
     public ValueTask<int> ReadAsync(long content, long offset, Memory<byte> buffer, CancellationToken ct) =>
         Reader.ReadAsync(content, offset, buffer, ct);
 
+    public ValueTask<int> ReadSomeAsync(long content, long offset, Memory<byte> buffer, CutChunk cut, CancellationToken ct) =>
+        Reader.ReadSomeAsync(content, offset, buffer, cut, ct);
+
     public async ValueTask<IReadOnlyList<ContentChunk>> ChunksAsync(long content, long offset, CancellationToken ct)
     {
         var plan = await Reader.PlanAsync(content, offset, ct);

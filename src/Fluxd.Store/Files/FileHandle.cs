@@ -2,6 +2,7 @@ using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
 using Fluxd.Store.Catalog.References;
+using Fluxd.Store.Content;
 
 namespace Fluxd.Store.Files;
 
@@ -11,8 +12,11 @@ namespace Fluxd.Store.Files;
 /// </summary>
 /// <param name="ticket">Becomes the handle's: it holds what was opened.</param>
 internal sealed class FileHandle(
-    OpenFiles open, FileWriting writing, Principal who, OpenFile file, OpenRequest request, Committed? opened, NodeInfo? shown, Ticket ticket) : IOpenFile
+    OpenFiles open, FileWriting writing, Principal who, OpenFile file, OpenRequest request, Committed? opened, NodeInfo? shown,
+    long openedAt, Ticket ticket) : IOpenFile
 {
+    private readonly CutChunk _cut = new();
+    private readonly NodeInfo? _atOpening = shown;
     private NodeInfo? _shown = shown;
     private int _ended;
 
@@ -22,11 +26,18 @@ internal sealed class FileHandle(
 
     private Committed? Newest => file.Own is { } own && own.Version > (opened?.Version ?? 0) ? own : opened;
 
-    public ValueTask<NodeInfo> StatAsync(CancellationToken ct) => GatedAsync(
-        async () => await writing.StatAsync(who, file, Newest, _shown, ct),
-        ct);
+    public ValueTask<NodeInfo> StatAsync(CancellationToken ct) => IsAsOpened
+        ? new ValueTask<NodeInfo>(_atOpening!)
+        : GatedAsync(async () => await writing.StatAsync(who, file, Newest, _shown, ct), ct);
 
-    public async ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct)
+    /// <summary>Nothing at all was committed since a mere reader opened the file: no need to look again.</summary>
+    private bool IsAsOpened => !Writes && _atOpening is not null && file.Draft is null && ReferenceEquals(Newest, opened) && openedAt == writing.Commits;
+
+    public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct) => ReadAsync(offset, buffer, null, ct);
+
+    public ValueTask<int> ReadOnAsync(long offset, Memory<byte> buffer, CancellationToken ct) => ReadAsync(offset, buffer, _cut, ct);
+
+    private async ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CutChunk? cut, CancellationToken ct)
     {
         Need(OpenAccess.Read, "reading");
         if (offset < 0)
@@ -46,7 +57,9 @@ internal sealed class FileHandle(
 
         // What these handles committed may be replaced and let go while it is read.
         using var reading = file.Own is null ? null : writing.Contents.Holds.TakeWide();
-        return (reading is null ? opened : Newest) is { } newest && offset < newest.Content.Size ? await writing.Contents.ReadAsync(newest.Content.Id, offset, buffer, ct) : 0;
+        return (reading is null ? opened : Newest) is not { } newest || offset >= newest.Content.Size ? 0
+            : cut is null ? await writing.Contents.ReadAsync(newest.Content.Id, offset, buffer, ct)
+            : await writing.Contents.ReadSomeAsync(newest.Content.Id, offset, buffer, cut, ct);
     }
 
     public async ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct)
@@ -136,9 +149,11 @@ internal sealed class FileHandle(
     {
         if (Interlocked.Exchange(ref _ended, 1) != 0)
         {
+            _cut.Dispose();
             return;
         }
 
+        _cut.Dispose();
         await file.Gate.WaitAsync(CancellationToken.None);
         try
         {

@@ -35,7 +35,11 @@ internal sealed partial class FileStore
     /// <summary>Null when another handle published or moved the file meanwhile: then look again.</summary>
     private async Task<IOpenFile?> TryOpenAsync(Principal who, FilePath path, OpenRequest request, bool writes, Ticket ticket, CancellationToken ct)
     {
-        var (view, plan) = await trees.ReadAsync(who, (view, db) => (view, PlanOpen(view, db, path, request, writes)), ct);
+        var view = await trees.ViewAsync(who, ct);
+        var commits = trees.Catalog.Commits;
+        var plan = writes || request.ContinuePartial || request.Create
+            ? await trees.Catalog.ReadAsync(db => PlanOpen(view, db, path, request, writes), ct)
+            : await PlanReadAsync(view, path, ct);
         if (plan.Spot.IsPast)
         {
             ticket.Keep(plan.Spot.Node!.Content);
@@ -77,7 +81,7 @@ internal sealed partial class FileStore
 
         var committed = plan.Spot.Node is { } node ? new Committed(node.Version, new ContentRef(node.Content, node.Size, node.Tag)) : null;
         ticket.Keep(committed?.Content.Id ?? 0);
-        return new FileHandle(open, Writing, who, file, request, committed, plan.Shown, ticket);
+        return new FileHandle(open, Writing, who, file, request, committed, plan.Shown, commits, ticket);
     }
 
     public async Task<long> CopyRangeAsync(IOpenFile from, long fromOffset, IOpenFile to, long toOffset, long count, CancellationToken ct)
@@ -120,7 +124,19 @@ internal sealed partial class FileStore
         open.Leave(file);
     }
 
+    private readonly KnownWalks _walks = new(trees.Catalog);
+
     private FileWriting Writing => field ??= new FileWriting(trees, open, sessions, contents, spool);
+
+    /// <summary>As <see cref="PlanOpen"/> for who only reads. The walk is spared where it is known; the rights are looked at each time.</summary>
+    private async ValueTask<OpenPlan> PlanReadAsync(View view, FilePath path, CancellationToken ct)
+    {
+        var spot = await _walks.FindAsync(view, path, ct);
+        Access.Check(view.Who, Operation.Read, spot);
+        return !spot.Exists ? throw spot.Missing()
+            : spot.IsSnapshotList || spot.Node is { IsFolder: true } ? throw new FluxException(FluxError.IsFolder, "That is a folder.")
+            : new OpenPlan(spot, null, Show(view, spot), 0);
+    }
 
     private OpenPlan PlanOpen(View view, CatalogReader db, FilePath path, OpenRequest request, bool writes)
     {

@@ -14,6 +14,8 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
 {
     public IContents Contents => contents;
 
+    public long Commits => trees.Catalog.Commits;
+
     /// <summary>The draft, over the newest content that this handle knows.</summary>
     /// <exception cref="FluxException">Fenced: the session was taken over.</exception>
     public Draft DraftOf(OpenFile file, Committed? newest) => file.IsFenced

@@ -3,6 +3,7 @@ using Fluxd.Core.Chunking;
 using Fluxd.Store.Catalog;
 using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Catalog.References;
+using Fluxd.Store.Content;
 
 namespace Fluxd.Store.Files;
 
@@ -27,6 +28,12 @@ internal interface IContents
 
     /// <summary>Up to the buffer's length; 0 at the end. Every byte is checked before it is given.</summary>
     ValueTask<int> ReadAsync(long content, long offset, Memory<byte> buffer, CancellationToken ct);
+
+    /// <summary>
+    /// As <see cref="ReadAsync"/>, but may stop at the end of a chunk where going on would mean to cut one; 0 only at the
+    /// end. For who reads on: <paramref name="cut"/> keeps the chunk that had to be cut for the next call.
+    /// </summary>
+    ValueTask<int> ReadSomeAsync(long content, long offset, Memory<byte> buffer, CutChunk cut, CancellationToken ct);
 
     /// <summary>Some of the content's chunks, beginning with the one that holds the offset; none at the end.</summary>
     ValueTask<IReadOnlyList<ContentChunk>> ChunksAsync(long content, long offset, CancellationToken ct);

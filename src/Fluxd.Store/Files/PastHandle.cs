@@ -1,6 +1,7 @@
 using Fluxd.Core;
 using Fluxd.Core.Files;
 using Fluxd.Store.Catalog.References;
+using Fluxd.Store.Content;
 
 namespace Fluxd.Store.Files;
 
@@ -8,6 +9,8 @@ namespace Fluxd.Store.Files;
 /// <param name="ticket">Becomes the handle's: it holds the content.</param>
 internal sealed class PastHandle(IContents contents, NodeInfo node, long content, Ticket ticket) : IOpenFile
 {
+    private readonly CutChunk _cut = new();
+
     public OpenAccess Access => OpenAccess.Read;
 
     public ValueTask<NodeInfo> StatAsync(CancellationToken ct) => new(node);
@@ -15,6 +18,10 @@ internal sealed class PastHandle(IContents contents, NodeInfo node, long content
     public ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct) => offset < 0
         ? throw FluxException.Invalid("An offset can't be negative.")
         : offset < node.Size ? contents.ReadAsync(content, offset, buffer, ct) : new ValueTask<int>(0);
+
+    public ValueTask<int> ReadOnAsync(long offset, Memory<byte> buffer, CancellationToken ct) => offset < 0
+        ? throw FluxException.Invalid("An offset can't be negative.")
+        : offset < node.Size ? contents.ReadSomeAsync(content, offset, buffer, _cut, ct) : new ValueTask<int>(0);
 
     public ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct) => throw ReadOnly();
 
@@ -32,6 +39,7 @@ internal sealed class PastHandle(IContents contents, NodeInfo node, long content
 
     public ValueTask DisposeAsync()
     {
+        _cut.Dispose();
         ticket.Dispose();
         return ValueTask.CompletedTask;
     }

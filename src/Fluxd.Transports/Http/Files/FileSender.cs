@@ -15,7 +15,7 @@ internal static class FileSender
         while (offset <= range.Last)
         {
             var want = (int)Math.Min(HttpLimits.ReadBufferBytes, range.Last - offset + 1);
-            var count = await file.ReadAsync(offset, writer.GetMemory(want)[..want], ct);
+            var count = await file.ReadOnAsync(offset, writer.GetMemory(want)[..want], ct);
             if (count == 0)
             {
                 // The length was promised; a short body must not look whole.
@@ -70,7 +70,7 @@ internal static class FileSender
             for (var offset = range.First; offset <= range.Last;)
             {
                 var want = (int)Math.Min(buffer.Length, range.Last - offset + 1);
-                var count = await file.ReadAsync(offset, buffer.AsMemory(0, want), ct);
+                var count = await file.ReadOnAsync(offset, buffer.AsMemory(0, want), ct);
                 if (count == 0)
                 {
                     throw new FluxException(FluxError.Corrupt, "The file ended before its recorded size.");

@@ -23,7 +23,7 @@ internal sealed class OpenFileStream(IOpenFile file, long length) : Stream
             return 0;
         }
 
-        var count = await file.ReadAsync(Position, buffer[..want], cancellationToken);
+        var count = await file.ReadOnAsync(Position, buffer[..want], cancellationToken);
         Position += count;
         return count;
     }
