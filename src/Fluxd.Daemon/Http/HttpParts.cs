@@ -28,12 +28,12 @@ internal static class HttpParts
         Config = config,
         Inherited = inherited,
         Loggers = loggers,
-        Configure = HttpKestrel.Configure,
-        UseTls = listen =>
+        Configure = kestrel =>
         {
-            listen.UseLinkTuning(tuning);
-            listen.UseFluxdTls(certificates);
+            HttpKestrel.Configure(kestrel);
+            kestrel.ConfigureEndpointDefaults(listen => listen.UseLinkTuning(tuning));
         },
+        UseTls = listen => listen.UseFluxdTls(certificates),
         Map = app =>
         {
             app.Use(next => http => AdvertiseAsync(http, altSvc(), next));

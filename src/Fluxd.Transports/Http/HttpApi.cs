@@ -232,7 +232,7 @@ public sealed partial class HttpApi : IDisposable
         HttpErrors.SetRetry(response, error);
         if (problem.Status == 401)
         {
-            HttpErrors.SetChallenge(response, secure || loopback);
+            HttpErrors.SetChallenge(response, basic: (secure || loopback) && !HttpErrors.IsFromScript(http.Request));
         }
 
         var bytes = JsonSerializer.SerializeToUtf8Bytes(problem, WireJson.Default.Problem);

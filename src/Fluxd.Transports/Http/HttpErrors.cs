@@ -131,6 +131,12 @@ internal static class HttpErrors
         }
     }
 
+    /// <summary>
+    /// A page's own call. A browser that reads "Basic" in its answer opens a dialogue of its own, which holds the page up
+    /// and whose password would go out with everything from then on.
+    /// </summary>
+    public static bool IsFromScript(HttpRequest request) => request.Headers.ContainsKey("X-CSRF-Token") || request.Headers["Sec-Fetch-Dest"] == "empty";
+
     public static void SetChallenge(HttpResponse response, bool basic)
     {
         response.Headers.Append(HeaderNames.WWWAuthenticate, "Bearer realm=\"fluxd\"");

@@ -15,6 +15,7 @@ public static class HttpTls
     {
         var context = new Cached(certificates);
         listen.Protocols = HttpProtocols.Http1AndHttp2;
+        listen.Use(RecordGathering.Wrap);
         listen.UseHttps(new TlsHandshakeCallbackOptions
         {
             OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions
