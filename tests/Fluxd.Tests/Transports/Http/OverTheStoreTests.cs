@@ -121,6 +121,51 @@ public sealed class OverTheStoreTests : IAsyncLifetime
         Assert.Equal("0123456789", await _client.GetStringAsync("/v1/files/cut"));
     }
 
+    [Theory(Timeout = 120_000)]
+    [InlineData("tus")]
+    [InlineData("draft")]
+    public async Task The_same_ranges_from_two_clients_at_once_are_there_once(string protocol)
+    {
+        var bytes = RandomNumberGenerator.GetBytes(6_000_000);
+        var created = await (await _client.PostAsJsonAsync("/v1/uploads", new { path = "/twice", size = bytes.Length })).Content.ReadFromJsonAsync<JsonElement>();
+        var href = created.GetProperty("href").GetString()!;
+
+        // Neither knows of the other: each sends from where it believes the upload to stand, and asks when told off.
+        async Task SendAll()
+        {
+            var offset = 0L;
+            while (offset < bytes.Length)
+            {
+                var part = bytes[(int)offset..(int)Math.Min(bytes.Length, offset + 700_000)];
+                var answer = protocol == "tus"
+                    ? await Send("PATCH", href, part, "Tus-Resumable: 1.0.0", "Content-Type: application/offset+octet-stream", $"Upload-Offset: {offset}")
+                    : await Send("PATCH", href, part, "Content-Type: application/partial-upload", $"Upload-Offset: {offset}", "Upload-Complete: ?0");
+                Assert.True(answer.IsSuccessStatusCode || answer.StatusCode is HttpStatusCode.Conflict or HttpStatusCode.BadRequest, await answer.Content.ReadAsStringAsync());
+                offset = answer.IsSuccessStatusCode
+                    ? long.Parse(answer.Headers.GetValues("Upload-Offset").Single(), System.Globalization.CultureInfo.InvariantCulture)
+                    : (await _client.GetFromJsonAsync<JsonElement>(href)).GetProperty("offset").GetInt64();
+            }
+        }
+
+        await Task.WhenAll(SendAll(), SendAll());
+        Assert.Equal("completed", (await (await _client.PostAsync(href + "/complete", null)).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("state").GetString());
+        Assert.Equal(bytes, await _client.GetByteArrayAsync("/v1/files/twice"));
+        Assert.Single((await _client.GetFromJsonAsync<JsonElement>("/v1/versions/twice")).GetProperty("versions").EnumerateArray());
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Of_two_puts_to_one_name_one_is_shown_whole()
+    {
+        byte[][] both = [RandomNumberGenerator.GetBytes(3_000_000), RandomNumberGenerator.GetBytes(3_000_000)];
+        for (var round = 0; round < 5; round++)
+        {
+            var answers = await Task.WhenAll(both.Select(bytes => Send("PUT", "/v1/files/one", bytes)));
+            Assert.All(answers, answer => Assert.True(answer.IsSuccessStatusCode, answer.StatusCode.ToString()));
+            var shown = await _client.GetByteArrayAsync("/v1/files/one");
+            Assert.Contains(both, bytes => bytes.AsSpan().SequenceEqual(shown));
+        }
+    }
+
     [Fact(Timeout = 60_000)]
     public async Task Versions_trash_and_the_feed_tell_the_past()
     {
