@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# HTTP beside nginx, Caddy and @tus/server, in one run, taken in turns; medians, ratios and CPU go to bench/results/http.md.
+#   ROUNDS=5    rounds of everything that is timed
+#   MIB=1024    size of the large file
+#   ONLY=get    only the figures whose name begins so (get, small, range, put, tus, batch, delta)
+# Needs about 8 GiB of room. Every server listens on 127.0.0.1 and is stopped at the end.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tests/parts/lib.sh
+mkdir -p "$TEST_OUT"
+need_packages curl nginx-light caddy wrk openssl python3
+command -v npm >/dev/null 2>&1 || need_packages nodejs npm
+
+peers=$PWD/out/bench-node
+if [ ! -e "$peers/node_modules/@tus/file-store" ]; then
+  mkdir -p "$peers"
+  echo '{"private":true}' >"$peers/package.json"
+  npm install --silent --no-audit --no-fund --prefix "$peers" @tus/server@2.4.5 @tus/file-store@2.1.1
+fi
+[ -x out/fluxd/fluxd ] && [ "${REBUILD:-1}" = 0 ] || ./build.sh publish >/dev/null
+cp bench/http/tus.mjs "$peers/tus.mjs"
+
+scratch=$(mktemp -d "${TMPDIR:-/var/tmp}/fluxd-bench-XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+mkdir -p bench/results
+python3 bench/http/measure.py --scratch "$scratch" --peers "$peers" --fluxd out/fluxd --rounds "${ROUNDS:-5}" --mib "${MIB:-1024}" \
+  --only "${ONLY:-}" --results "${RESULTS:-bench/results/http.md}"
