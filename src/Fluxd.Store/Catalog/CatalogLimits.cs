@@ -16,8 +16,13 @@ internal static class CatalogLimits
     /// <summary>Row changes of one group in the log; bounds the trailer.</summary>
     public const int GroupChangesBytesMax = 96 << 20;
 
-    /// <summary>Packs that are open for appending at once: big uploads side by side don't interleave.</summary>
-    public const int Lanes = 4;
+    /// <summary>Packs that are open for clients' data at once: big uploads side by side don't interleave.</summary>
+    public const int ClientLanes = 4;
+
+    /// <summary>What compaction moves stands together: files that lived long live on.</summary>
+    public const int MovedLane = ClientLanes;
+
+    public const int Lanes = ClientLanes + 1;
 
     /// <summary>Hashes of new chunks kept in memory (about 20 MB) until they are merged into the index on disk.</summary>
     public const int RecentChunks = 256 * 1024;

@@ -2,6 +2,18 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Fluxd.Store.Catalog;
 
+/// <summary>Work of the committer's thread outside any transaction.</summary>
+internal enum Chore
+{
+    None,
+
+    /// <summary>The packs that are open are closed, and new ones are begun.</summary>
+    SealPacks,
+
+    /// <summary>All of the write-ahead log is copied back into the catalogue's file and synced; not done while a reader is in the way.</summary>
+    Checkpoint,
+}
+
 /// <summary>One queued write: the work, and the caller who waits for it.</summary>
 internal abstract class CatalogWrite
 {
@@ -10,6 +22,11 @@ internal abstract class CatalogWrite
 
     /// <summary>It moves chunks: its group holds nothing else, and the log carries chunk rows too.</summary>
     internal bool MovesChunks { get; init; }
+
+    /// <summary>What is to be done when its group is committed, before its caller hears.</summary>
+    internal Chore Chore { get; init; }
+
+    internal bool IsChoreDone { get; set; }
 
     internal CancellationToken Cancellation { get; init; }
 

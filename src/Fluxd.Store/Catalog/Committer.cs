@@ -172,11 +172,6 @@ internal sealed class Committer
             return;
         }
 
-        foreach (var write in _group)
-        {
-            write.Settle();
-        }
-
         TidyUp();
     }
 
@@ -237,15 +232,42 @@ internal sealed class Committer
     [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "Nobody waits for this; the fault is kept and shown.")]
     private void TidyUp()
     {
+        foreach (var write in _group.Where(write => write.Chore == Chore.None))
+        {
+            write.Settle();
+        }
+
         try
         {
             _writer.SealFull();
+            foreach (var write in _group.Where(write => write.Chore != Chore.None))
+            {
+                write.IsChoreDone = Do(write.Chore);
+            }
+
             Checkpoint();
         }
         catch (Exception e)
         {
             Fault ??= e;
         }
+
+        foreach (var write in _group.Where(write => write.Chore != Chore.None))
+        {
+            write.Settle();
+        }
+    }
+
+    private bool Do(Chore chore)
+    {
+        if (chore == Chore.SealPacks)
+        {
+            _writer.SealAll();
+            return true;
+        }
+
+        var rc = raw.sqlite3_wal_checkpoint_v2(_database.Handle, null, raw.SQLITE_CHECKPOINT_PASSIVE, out var all, out var copied);
+        return rc is raw.SQLITE_OK or raw.SQLITE_BUSY ? rc == raw.SQLITE_OK && all == copied : throw _database.Failure(rc, "checkpoint");
     }
 
     [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "Nobody waits for this; the fault is kept and shown.")]

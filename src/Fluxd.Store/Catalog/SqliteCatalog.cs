@@ -147,6 +147,20 @@ internal sealed class SqliteCatalog : IAsyncDisposable
     public Task<T> MoveChunksAsync<T>(Func<CatalogTransaction, T> work, CancellationToken ct) =>
         _committer.WriteAsync(new CatalogWrite<T>(work) { Cancellation = ct, MovesChunks = true });
 
+    /// <summary>Closes the packs that are open, so that what is dead in them can be collected.</summary>
+    public Task SealPacksAsync(CancellationToken ct) =>
+        _committer.WriteAsync(new CatalogWrite<bool>(_ => true) { Cancellation = ct, Chore = Chore.SealPacks });
+
+    /// <summary>
+    /// After this the catalogue's own file holds every group up to now, whatever a power cut takes: no log is needed for
+    /// them. False: a reader is in the way; try again.
+    /// </summary>
+    public async Task<bool> TryCheckpointAsync(CancellationToken ct)
+    {
+        var write = new CatalogWrite<bool>(_ => true) { Cancellation = ct, Chore = Chore.Checkpoint };
+        return await _committer.WriteAsync(write) && write.IsChoreDone;
+    }
+
     public Task WriteAsync(Action<CatalogTransaction> work, CancellationToken ct) => WriteAsync(
         transaction =>
         {

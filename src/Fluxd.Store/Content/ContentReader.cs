@@ -38,18 +38,7 @@ internal sealed class ContentReader(SqliteCatalog catalog, IPackStore packs)
                 break;
             }
 
-            try
-            {
-                done += ReadFrom(plan, offset + done, buffer.Span[done..], cut);
-            }
-            catch (PackDamagedException)
-            {
-                // Compaction may have moved the chunks since the plan was made: a fresh plan decides.
-                _plans.Remove((content, plan.Start));
-                plan = await PlanAsync(content, offset + done, ct);
-                done += ReadAgain(plan, offset + done, buffer.Span[done..], cut);
-            }
-
+            done += await ReadPlannedAsync(plan, content, offset + done, buffer[done..], cut, ct);
             if (cut is not null)
             {
                 break;
@@ -89,15 +78,26 @@ internal sealed class ContentReader(SqliteCatalog catalog, IPackStore packs)
         return raw;
     }
 
-    private int ReadAgain(ChunkPlan plan, long offset, Span<byte> buffer, CutChunk? cut)
+    /// <summary>Compaction may move chunks between the plan and the read: as long as a fresh plan names other places, it is tried again.</summary>
+    private async ValueTask<int> ReadPlannedAsync(ChunkPlan plan, long content, long offset, Memory<byte> buffer, CutChunk? cut, CancellationToken ct)
     {
-        try
+        while (true)
         {
-            return ReadFrom(plan, offset, buffer, cut);
-        }
-        catch (PackDamagedException e)
-        {
-            throw Damaged(e);
+            try
+            {
+                return ReadFrom(plan, offset, buffer.Span, cut);
+            }
+            catch (PackDamagedException e)
+            {
+                _plans.Remove((content, plan.Start));
+                var fresh = await PlanAsync(content, offset, ct);
+                if (fresh.Chunks.AsSpan().SequenceEqual(plan.Chunks))
+                {
+                    throw Damaged(e);
+                }
+
+                plan = fresh;
+            }
         }
     }
 

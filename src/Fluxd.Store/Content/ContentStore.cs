@@ -90,6 +90,8 @@ internal sealed class ContentStore : IContents
 
     public async ValueTask<byte[]> ReadChunkAsync(long chunk, CancellationToken ct)
     {
+        // The pack that it is in now stays till it is read.
+        using var ticket = Holds.TakeWide();
         var place = await Catalog.ReadAsync(reader => ChunkPlan.Find(reader, chunk), ct)
             ?? throw FluxException.NotFound("This piece is no longer there; send it again.");
         return Reader.ReadChunk(place);
@@ -98,7 +100,7 @@ internal sealed class ContentStore : IContents
     /// <summary>A lane of its own for a big upload, while one is free; lane 0 is everybody's.</summary>
     internal int TakeLane()
     {
-        for (var lane = 1; lane < CatalogLimits.Lanes; lane++)
+        for (var lane = 1; lane < CatalogLimits.ClientLanes; lane++)
         {
             if ((Interlocked.Or(ref _lanesTaken, 1 << lane) & (1 << lane)) == 0)
             {

@@ -16,7 +16,7 @@ internal interface IPackStore
     /// <exception cref="PackDamagedException">The pack isn't there.</exception>
     IPackReader Open(long pack);
 
-    /// <summary>Removes a pack; readers that have it open go on reading. Durable when this returns.</summary>
+    /// <summary>Removes a pack, if it is there; readers that have it open go on reading. Durable when this returns.</summary>
     void Remove(long pack);
 
     /// <summary>All packs, in the order of their ids.</summary>

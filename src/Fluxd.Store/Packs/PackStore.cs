@@ -45,7 +45,11 @@ internal sealed class PackStore(IDisk disk, StoreIdentity identity, int openFile
     public void Remove(long pack)
     {
         _files.Forget(pack);
-        disk.Remove(PackLayout.PathOf(pack));
+        if (disk.Exists(PackLayout.PathOf(pack)))
+        {
+            disk.Remove(PackLayout.PathOf(pack));
+        }
+
         disk.SyncDirectory(PackLayout.FolderOf(pack));
     }
 

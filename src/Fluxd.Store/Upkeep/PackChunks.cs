@@ -9,13 +9,23 @@ internal readonly record struct ChunkRow(long Id, ChunkHash Hash, long Offset, i
 /// <summary>The chunks that a pack holds, by its ranges of ids.</summary>
 internal static class PackChunks
 {
+    /// <summary>In order, none overlapping another: every chunk of the pack is in exactly one.</summary>
     public static List<(long First, long Count)> Ranges(CatalogReader reader, long pack)
     {
-        var ranges = new List<(long, long)>();
+        var ranges = new List<(long First, long Count)>();
         using var rows = reader.Sql("SELECT first, count FROM pack_range WHERE pack = ?1 ORDER BY first").Bind(pack);
         while (rows.Step())
         {
-            ranges.Add((rows.Long(0), rows.Long(1)));
+            var (first, count) = (rows.Long(0), rows.Long(1));
+            if (ranges.Count > 0 && ranges[^1] is var last && first <= last.First + last.Count)
+            {
+                // Healing and compaction note ids that an older range has already.
+                ranges[^1] = (last.First, Math.Max(last.Count, first + count - last.First));
+            }
+            else
+            {
+                ranges.Add((first, count));
+            }
         }
 
         return ranges;

@@ -6,6 +6,41 @@ internal static class UpkeepLimits
     /// <summary>Rows that one read looks at: far below the 5 s after which a reader's snapshot is cut, also on an old disk.</summary>
     public const int PageRows = 2_000;
 
+    /// <summary>Parts of long recipes in one read: each holds up to 4,096 chunks.</summary>
+    public const int PageParts = 500;
+
+    /// <summary>Contents that one write condemns or removes, so that no client's commit waits long behind it.</summary>
+    public const int RemoveRows = 500;
+
+    /// <summary>Parts of recipes that one write removes: their bytes stand in its record.</summary>
+    public const int RemoveParts = 256;
+
+    /// <summary>Bytes that compaction moves in one commit.</summary>
+    public const int MoveBytes = 4 << 20;
+
+    /// <summary>Chunk rows that one commit moves or removes: some 300 bytes of record each, and tens of milliseconds.</summary>
+    public const int SwapRows = 2_000;
+
+    /// <summary>Rows of the hash index that one write removes: each is likely on a page of its own.</summary>
+    public const int IndexRows = 500;
+
+    /// <summary>A sealed pack with more dead bytes than this share is compacted: below it the room won isn't worth the writing.</summary>
+    public const double CompactAbove = 0.30;
+
+    /// <summary>What compaction moves a second, by default: it leaves most of a disk to clients.</summary>
+    public const long MoveBytesPerSecond = 40 << 20;
+
+    /// <summary>What one round on the timetable moves at most: the rest waits for the next.</summary>
+    public const long MoveBytesPerRound = 32L << 30;
+
+    /// <summary>How long a round waits for those who looked before a content was condemned; after that the next round removes it.</summary>
+    public static readonly TimeSpan TicketWait = TimeSpan.FromSeconds(30);
+
+    /// <summary>Together longer than any reader's snapshot lives.</summary>
+    public const int CheckpointAttempts = 60;
+
+    public static readonly TimeSpan CheckpointPause = TimeSpan.FromMilliseconds(100);
+
     /// <summary>Findings kept of each kind; more are counted.</summary>
     public const int FindingsMax = 1_000;
 

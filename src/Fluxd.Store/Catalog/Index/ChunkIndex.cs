@@ -99,6 +99,22 @@ internal sealed class ChunkIndex
         }
     }
 
+    /// <summary>Takes rows of the tables away that name chunks which are no more. On the committer's thread; not logged, like the tables.</summary>
+    internal int Remove(CatalogTransaction transaction, IEnumerable<(long Key, long Id)> chunks)
+    {
+        var removed = 0;
+        foreach (var (key, id) in chunks)
+        {
+            using var first = transaction.Sql("DELETE FROM hx1 WHERE k = ?1 AND id = ?2").Bind(key).Bind(id);
+            var some = first.Run();
+            _firstTier -= some;
+            using var second = transaction.Sql("DELETE FROM hx2 WHERE k = ?1 AND id = ?2").Bind(key).Bind(id);
+            removed += some + second.Run();
+        }
+
+        return removed;
+    }
+
     /// <summary>
     /// One slice of a merge, in a transaction of its own that need not be durable: a lost one is done again, since
     /// <c>merged_upto</c> moves last. The committer's thread, between groups.

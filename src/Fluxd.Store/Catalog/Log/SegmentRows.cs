@@ -23,7 +23,8 @@ internal static class SegmentRows
 
     internal static void SetSealed(Database database, long pack, long? length = null)
     {
-        using var row = database.Sql("UPDATE pack SET state = 1, len = coalesce(?2, len) WHERE id = ?1").Bind(pack).Bind(length);
+        // A doomed one stays doomed, whatever a replay finds in it.
+        using var row = database.Sql("UPDATE pack SET state = iif(state = 2, 2, 1), len = coalesce(?2, len) WHERE id = ?1").Bind(pack).Bind(length);
         row.Run();
     }
 

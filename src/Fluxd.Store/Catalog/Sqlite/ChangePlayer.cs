@@ -6,12 +6,15 @@ namespace Fluxd.Store.Catalog.Sqlite;
 
 /// <summary>
 /// Plays recorded changesets, in the order in which they were recorded, onto the state that they were recorded on.
-/// Anything that does not fit is damage and stops the replay; nothing is skipped or bent to fit.
+/// Anything that does not fit is damage and stops the replay; nothing is skipped or bent to fit. Only a pack's row may
+/// differ in what the log does not carry of it (that it was sealed, say), since the row's key alone decides.
 /// Call inside a transaction.
 /// </summary>
 internal static unsafe partial class ChangePlayer
 {
+    private const int Replace = 1;
     private const int Abort = 2;
+    private const int DataConflict = 1;
     private const int ConstraintConflict = 4;
 
     internal static void Play(Database database, ReadOnlySpan<byte> changes)
@@ -85,9 +88,18 @@ internal static unsafe partial class ChangePlayer
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int Conflicted(void* context, int kind, nint change)
     {
+        if (kind == DataConflict && Describe(change, out var table, out _, out _, out _) == 0
+            && MemoryMarshal.CreateReadOnlySpanFromNullTerminated(table).SequenceEqual("pack"u8))
+        {
+            return Replace;
+        }
+
         *(int*)context = kind;
         return Abort;
     }
+
+    [LibraryImport(SqliteLibrary.Name, EntryPoint = "sqlite3changeset_op")]
+    private static partial int Describe(nint change, out byte* table, out int columns, out int operation, out int indirect);
 
     [LibraryImport(SqliteLibrary.Name, EntryPoint = "sqlite3changeset_apply")]
     private static partial int ApplyChanges(

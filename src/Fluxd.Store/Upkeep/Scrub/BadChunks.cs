@@ -27,7 +27,7 @@ internal static class BadChunks
             return false;
         }
 
-        return await catalog.MoveChunksAsync(transaction => Move(transaction, chunk.Id, twin.Pack, twin.Chunk), ct);
+        return await catalog.MoveChunksAsync(transaction => IsStillThere(transaction, twin.Pack, twin.Chunk) && Move(transaction, chunk.Id, twin.Pack, twin.Chunk), ct);
     }
 
     private static bool IsWhole(IPackStore packs, long pack, in ChunkRow chunk)
@@ -41,6 +41,14 @@ internal static class BadChunks
         {
             return false;
         }
+    }
+
+    /// <summary>The place was looked at before this write: it must be a place of the store still.</summary>
+    private static bool IsStillThere(CatalogTransaction transaction, long pack, ChunkRow twin)
+    {
+        using var row = transaction.Sql("SELECT 1 FROM chunk JOIN pack ON pack.id = chunk.pack WHERE chunk.id = ?1 AND chunk.pack = ?2 AND chunk.off = ?3 AND pack.state <> 2")
+            .Bind(twin.Id).Bind(pack).Bind(twin.Offset);
+        return row.Step();
     }
 
     private static bool Move(CatalogTransaction transaction, long chunk, long pack, ChunkRow twin)

@@ -7,6 +7,7 @@ using Fluxd.Store.Files;
 using Fluxd.Store.Packs;
 using Fluxd.Store.Upkeep.Check;
 using Fluxd.Store.Upkeep.Copies;
+using Fluxd.Store.Upkeep.Gc;
 using Fluxd.Store.Upkeep.Scrub;
 using Fluxd.Testing;
 using SQLitePCL;
@@ -130,6 +131,45 @@ public abstract class UpkeepFixture : IAsyncLifetime
     }
 
     internal Task<ScrubReport> Scrub() => new Scrubber(Store.Catalog, Store.Packs, TimeProvider.System, bytesPerSecond: 0).RunAsync(FileTime.Now(TimeProvider.System), _ => { }, Ct);
+
+    /// <summary>Removed for good: nothing in the trash, no older versions.</summary>
+    protected Task ForgetThePast() => Store.Catalog.WriteAsync(
+        db =>
+        {
+            var trash = new List<long>();
+            using (var rows = db.Sql("SELECT node FROM trash"))
+            {
+                while (rows.Step())
+                {
+                    trash.Add(rows.Long(0));
+                }
+            }
+
+            foreach (var node in trash)
+            {
+                while (!Purge.TrashSlice(db, node))
+                {
+                }
+            }
+
+            db.Run("DELETE FROM version WHERE replaced IS NOT NULL");
+        },
+        Ct);
+
+    protected async Task Remove(string path)
+    {
+        await Trees.Files.RemoveFileAsync(People.Anna, FilePath.Parse(path), Precondition.None, Ct);
+        Written.Remove(path);
+    }
+
+    internal GcParts GcParts => new(
+        Store.Catalog, Store.Packs, TimeProvider.System,
+        () => (Copies.OldestGroup, Copies.List() is [var newest, ..] ? newest.Group : null), ct => Copies.MakeAsync(ct), _ => { });
+
+    internal Task<GcReport> Gc(bool hurry = true, bool dryRun = false, Func<GcSeam, ValueTask>? seam = null) =>
+        new GarbageCollector(GcParts, new GcRequest { Hurry = hurry, DryRun = dryRun, MoveBytesPerSecond = 0 }) { Seam = seam ?? (_ => default) }.RunAsync(Ct);
+
+    internal long PackFileBytes => Store.Packs.List().Sum(pack => pack.Length);
 
     internal Task<BackupReport> Backup(string to) => new StoreBackup(Store.StorePath, Store.CatalogFile).RunAsync(At(to), _ => { }, Ct);
 
