@@ -40,7 +40,7 @@ internal sealed class Marker : IAsyncDisposable
     /// <summary>On the committer's thread, after <see cref="SeeLeases"/> in the same write.</summary>
     public bool IsLive(long chunk) => _marks.IsSet(chunk) || _barrier.IsSet(chunk);
 
-    /// <summary>On the committer's thread. Leases are few, so all of them are looked at each time.</summary>
+    /// <summary>On the committer's thread. Whoever takes a lease marks the barrier; leases are few, so all are looked at each time as well.</summary>
     public void SeeLeases(CatalogTransaction transaction)
     {
         using var rows = transaction.Sql("SELECT first, count FROM lease");
@@ -64,6 +64,7 @@ internal sealed class Marker : IAsyncDisposable
             await _seam(GcSeam.MarkedPage);
         }
 
+        await _catalog.ReadAsync(MarkLeases, ct);
         await _seam(GcSeam.Marked);
     }
 
@@ -107,6 +108,18 @@ internal sealed class Marker : IAsyncDisposable
         }
 
         return count == UpkeepLimits.PageParts ? last : null;
+    }
+
+    /// <summary>All in one snapshot: ranges are joined, so a row may come to stand before a page's end.</summary>
+    private bool MarkLeases(CatalogReader reader)
+    {
+        using var rows = reader.Sql("SELECT first, count FROM lease");
+        while (rows.Step())
+        {
+            _marks.Set(rows.Long(0), rows.Long(1));
+        }
+
+        return true;
     }
 
     private void MarkRecipe(ReadOnlySpan<byte> recipe)
