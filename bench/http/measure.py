@@ -279,7 +279,7 @@ https://localhost:{tls} {{
         finally:
             for server in (self.fluxd, self.nginx, self.caddy, self.tusd):
                 server.stop()
-        self.report()
+            self.report()
 
     def upload_web(self):
         web = self.scratch / "web"
@@ -386,7 +386,7 @@ https://localhost:{tls} {{
             shutil.rmtree(folder)
 
     def delta(self):
-        image, size = self.scratch / "image.raw", 2 * self.bytes
+        image, size = self.scratch / "image.raw", 2048 * MIB
         self.random(image, size)
         env = dict(os.environ, FLUXCTL_CONFIG=str(self.scratch / "fluxctl"))
         ctl = f"{self.o.fluxd}/fluxctl"
@@ -400,7 +400,7 @@ https://localhost:{tls} {{
                 out.write(os.urandom(each))
         told = subprocess.run([ctl, "put", image, "--to", "/bench/", "--json"], env=env, check=True, capture_output=True, text=True).stdout
         moved = json.loads(told.strip().splitlines()[-1])["moved"]
-        self.notes.append(("Re-upload of a 2 × large image, 1 % changed in 1,000 places: bytes sent", moved / size, 0.05))
+        self.notes.append(("re-upload of a 2 GiB image by fluxctl, 1 % changed in 1,000 places: bytes sent", moved / size, 0.05))
         print(f"  delta: {moved} of {size} bytes sent: {moved / size:.2%}", flush=True)
 
     # -- the table

@@ -2,7 +2,7 @@
 # HTTP and the client engine.
 
 http_packages() {
-  printf '%s\n' curl wget rclone nginx-light caddy chromium
+  printf '%s\n' curl wget rclone nginx-light caddy chromium iproute2
   # Another distribution's nodejs brings its own npm, and Debian's can't be installed beside it.
   command -v npm >/dev/null 2>&1 || printf '%s\n' nodejs npm
 }
