@@ -2,6 +2,7 @@
 # HTTP beside nginx, Caddy and @tus/server, in one run, taken in turns; medians, ratios and CPU go to bench/results/http.md.
 #   ROUNDS=5    rounds of everything that is timed
 #   MIB=1024    size of the large file
+#   FILES=10000 small files of a batch
 #   SECS=3      seconds of each run of wrk
 #   ONLY=get    only the figures whose name begins so (get, small, range, put, tus, batch, delta)
 # Needs about 8 GiB of room. Every server listens on 127.0.0.1 and is stopped at the end.
@@ -24,5 +25,5 @@ cp bench/http/tus.mjs "$peers/tus.mjs"
 scratch=$(mktemp -d "${TMPDIR:-/var/tmp}/fluxd-bench-XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 mkdir -p bench/results
-python3 bench/http/measure.py --scratch "$scratch" --peers "$peers" --fluxd out/fluxd --rounds "${ROUNDS:-5}" --mib "${MIB:-1024}" --seconds "${SECS:-3}" \
+python3 bench/http/measure.py --scratch "$scratch" --peers "$peers" --fluxd out/fluxd --rounds "${ROUNDS:-5}" --mib "${MIB:-1024}" --seconds "${SECS:-3}" --files "${FILES:-10000}" \
   --only "${ONLY:-}" --results "${RESULTS:-bench/results/http.md}"
