@@ -41,6 +41,8 @@ internal sealed partial class Composition : IAsyncDisposable
     private readonly StateFolder _state;
     private readonly ICertificateProvider _certificates;
     private readonly LinkTuning _links;
+    private readonly ConnectionBudget _connections;
+    private readonly HttpSettings _http;
     private readonly Hourly _past;
     private readonly StoreUpkeep _upkeep;
     private readonly Hourly _copies;
@@ -55,6 +57,8 @@ internal sealed partial class Composition : IAsyncDisposable
         Transfers = new Transfers(now.Telemetry.Transfers, TimeProvider.System);
         _certificates = HttpParts.OpenCertificates(now.Tls, _state.Path, loggers);
         _links = new LinkTuning(Enum.Parse<CongestionControl>(now.Net.Congestion, ignoreCase: true), OwnSubnets.Read());
+        _http = new HttpSettings(config, !_certificates.IsSelfMade);
+        _connections = new ConnectionBudget(now.Limits.Connections);
         _past = PastTimetable.Start(trees.Keeper, TimeProvider.System, loggers.CreateLogger(typeof(PastTimetable)));
         _upkeep = new StoreUpkeep(store);
         _copies = CopyTimetable.Start(_upkeep, TimeProvider.System, loggers.CreateLogger(typeof(CopyTimetable)));
@@ -76,7 +80,7 @@ internal sealed partial class Composition : IAsyncDisposable
         try
         {
             var logger = loggers.CreateLogger("Fluxd.Daemon");
-            var identity = await Identity.OpenAsync(store.Catalog, TimeProvider.System, IdentityOptions.Default, e => Log.AuditFailed(logger, e), ct);
+            var identity = await Identity.OpenAsync(store.Catalog, TimeProvider.System, IdentityOptions.Default with { SessionsPerUser = () => config.Current.Limits.SessionsPerUser }, e => Log.AuditFailed(logger, e), ct);
             var trees = await TreeServices.OpenAsync(
                 new TreeParts(
                     store.Catalog, store.Contents, store.Disk, AccountView.Of(identity.Accounts), TimeProvider.System,
@@ -179,7 +183,6 @@ internal sealed partial class Composition : IAsyncDisposable
 
     private HttpApi MakeApi()
     {
-        var settings = new HttpSettings(_config, !_certificates.IsSelfMade);
         var api = new HttpApi(new HttpServices
         {
             Files = _trees.Files,
@@ -193,7 +196,7 @@ internal sealed partial class Composition : IAsyncDisposable
             Transfers = Transfers,
             Clock = TimeProvider.System,
             Loggers = _loggers,
-            Options = () => settings.Current,
+            Options = () => _http.Current,
             Secret = _state.Secret("http"),
         });
         _owned.Add(api);
@@ -201,7 +204,7 @@ internal sealed partial class Composition : IAsyncDisposable
     }
 
     private HttpFrontend MakeHttp(HttpConfig config, HttpApi api, Func<string> altSvc) => HttpParts.Make(
-        api, new HouseEndpoints(Health, Metrics, _config), config, _inherited, _loggers, _certificates, _links, altSvc);
+        api, new HouseEndpoints(Health, Metrics, _config), config, _inherited, _loggers, _certificates, _links, _connections, () => _http.Current, altSvc);
 
     private HostKeyStore OpenHostKeys(SftpConfig config)
     {
@@ -222,6 +225,9 @@ internal sealed partial class Composition : IAsyncDisposable
             Authorities = SshUserAuthorities.Parse(config.UserCa.SelectMany(ReadAuthorities)),
             Compat = config.Compat,
             LoginGrace = config.LoginGrace.Span,
+            UnauthenticatedPerSource = config.UnauthenticatedPerAddress,
+            Unauthenticated = config.UnauthenticatedMax,
+            Connections = _connections,
             Logger = _loggers.CreateLogger("Fluxd.Ssh"),
         };
         var inherited = _inherited.Descriptors("sftp");
@@ -265,6 +271,7 @@ internal sealed partial class Composition : IAsyncDisposable
                 Loggers = _loggers,
             },
             Loggers = _loggers,
+            Connections = _connections,
         });
     }
 

@@ -46,7 +46,7 @@ internal static class StoreOpening
     });
 
     public static RetentionPolicy RetentionOf(StoreConfig config) =>
-        new() { Keep = config.Retention.Span, BudgetOfQuota = config.VersionsPercent / 100.0 };
+        new() { Keep = config.Retention.Span, BudgetOfQuota = config.VersionsPercent / 100.0, KeepUploads = config.UploadExpiry.Span };
 
     private static StoreOptions OptionsOf(FluxdConfig config, Func<long> keepFree) => new()
     {

@@ -7,7 +7,7 @@ internal static class ConfigRules
 {
     private delegate IEnumerable<(string Key, object? Value, string Expected)> Rule(FluxdConfig config);
 
-    private static readonly Rule[] Rules = [Addresses, EnabledMeansListening, PlainHttpStaysHome, Proxies, Certificate, Authorities, Paths, Endpoints];
+    private static readonly Rule[] Rules = [Addresses, EnabledMeansListening, PlainHttpStaysHome, Proxies, ProxyProtocolNeedsProxies, Certificate, Authorities, Paths, Endpoints];
 
     public static IEnumerable<ConfigFault> Check(FluxdConfig config, Func<string, string> originOf) =>
         Rules.SelectMany(rule => rule(config))
@@ -41,6 +41,11 @@ internal static class ConfigRules
     private static IEnumerable<(string Key, object? Value, string Expected)> Proxies(FluxdConfig config) =>
         config.Http.TrustedProxies.Where(proxy => !IPAddress.TryParse(proxy, out _) && !IPNetwork.TryParse(proxy, out _))
             .Select(proxy => ("http.trusted_proxies", (object?)proxy, "expected an address or a network like \"10.0.0.0/8\""));
+
+    private static IEnumerable<(string Key, object? Value, string Expected)> ProxyProtocolNeedsProxies(FluxdConfig config) =>
+        config.Http is { ProxyProtocol: true, TrustedProxies.Length: 0 }
+            ? [("http.proxy_protocol", true, "name the proxies in http.trusted_proxies: nobody else may say who the client is")]
+            : [];
 
     private static IEnumerable<(string Key, object? Value, string Expected)> Certificate(FluxdConfig config)
     {

@@ -83,7 +83,7 @@ internal sealed record SftpConfig
     public Duration LoginGrace { get; init; } = Duration.Seconds(45);
 
     [Key("Connections of one address that have not logged in yet", Min = 1, Max = 10000)]
-    public int UnauthenticatedPerAddress { get; init; } = 20;
+    public int UnauthenticatedPerAddress { get; init; } = 100;
 
     [Key("Connections that have not logged in yet, all together", Min = 1, Max = 100000)]
     public int UnauthenticatedMax { get; init; } = 2000;
@@ -103,13 +103,16 @@ internal sealed record HttpConfig
     [Key("Addresses or networks whose Forwarded headers are believed", Live = true)]
     public string[] TrustedProxies { get; init; } = [];
 
+    [Key("Every connection begins with a PROXY header (v1 or v2) and comes from trusted_proxies; headers then say nothing about the client")]
+    public bool ProxyProtocol { get; init; }
+
     [Key("Listen beyond this machine without TLS although passwords would travel in the clear")]
     public bool AllowPlain { get; init; }
 
     [Key("Origins of other pages that may use the API; empty: only our own", Live = true)]
     public string[] CorsOrigins { get; init; } = [];
 
-    [Key("The address under which people reach this server, for links", Live = true)]
+    [Key("The address under which people reach this server, for links that it makes; empty: what the request names", Live = true)]
     public string PublicUrl { get; init; } = "";
 }
 

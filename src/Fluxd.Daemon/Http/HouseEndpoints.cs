@@ -3,6 +3,7 @@ using System.Text.Json;
 using Fluxd.Core.Accounts;
 using Fluxd.Daemon.Config;
 using Fluxd.Daemon.Telemetry;
+using Fluxd.Transports.Http.Proxies;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -60,7 +61,7 @@ internal sealed class HouseEndpoints(HealthRegistry health, PrometheusMetrics me
     private static PeerInfo PeerOf(HttpContext context)
     {
         var headers = context.Request.Headers;
-        var isForwarded = headers.ContainsKey("Forwarded") || headers.Keys.Any(name => name.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase));
+        var isForwarded = context.Features.Get<IProxiedConnectionFeature>() is not null || headers.ContainsKey("Forwarded") || headers.Keys.Any(name => name.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase));
         var address = context.Connection.RemoteIpAddress ?? IPAddress.None;
         return new PeerInfo(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address, "http", isForwarded);
     }

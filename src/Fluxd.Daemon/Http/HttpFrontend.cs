@@ -28,6 +28,12 @@ internal sealed record HttpFrontendOptions
     /// <summary>Null while there is no certificate: <c>listen_tls</c> is then refused.</summary>
     public Action<ListenOptions>? UseTls { get; init; }
 
+    /// <summary>What a connection goes through before TLS and HTTP.</summary>
+    public Action<ListenOptions> Before { get; init; } = _ => { };
+
+    /// <summary>What all frontends together may hold open.</summary>
+    public ConnectionBudget Connections { get; init; } = ConnectionBudget.Unbounded;
+
     public Action<KestrelServerOptions> Configure { get; init; } = _ => { };
 
     public Action<IServiceCollection> Services { get; init; } = _ => { };
@@ -104,7 +110,7 @@ internal sealed class HttpFrontend(HttpFrontendOptions options) : IFrontend, IAs
     {
         foreach (var endpoint in EndpointsOf("http", options.Config.Listen))
         {
-            Bind(kestrel, endpoint, Watch);
+            Bind(kestrel, endpoint, Admit);
         }
 
         var tls = EndpointsOf("https", options.Config.ListenTls).ToArray();
@@ -117,7 +123,7 @@ internal sealed class HttpFrontend(HttpFrontendOptions options) : IFrontend, IAs
         {
             Bind(kestrel, endpoint, listen =>
             {
-                Watch(listen);
+                Admit(listen);
                 options.UseTls!(listen);
             });
         }
@@ -143,10 +149,29 @@ internal sealed class HttpFrontend(HttpFrontendOptions options) : IFrontend, IAs
         }
     }
 
-    private void Watch(ListenOptions listen)
+    private void Admit(ListenOptions listen)
     {
         listen.AnswerFirstRequests(TimeProvider.System);
-        listen.Use(next => context => _connections.DuringAsync(() => next(context)));
+        listen.Use(next => context => ServeAsync(context, next));
+        options.Before(listen);
+    }
+
+    private async Task ServeAsync(ConnectionContext connection, ConnectionDelegate next)
+    {
+        if (!options.Connections.TryEnter())
+        {
+            connection.Abort(new ConnectionAbortedException("[limits] connections is reached."));
+            return;
+        }
+
+        try
+        {
+            await _connections.DuringAsync(() => next(connection));
+        }
+        finally
+        {
+            options.Connections.Leave();
+        }
     }
 
     private FluxException CanNotListen(IOException cause)

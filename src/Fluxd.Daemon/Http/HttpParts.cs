@@ -23,11 +23,19 @@ internal static class HttpParts
         : SelfMadeCertificate.OpenOrMake(stateFolder, TimeProvider.System);
 
     /// <param name="altSvc">Where HTTP/3 is served too; empty while it is not.</param>
-    public static HttpFrontend Make(HttpApi api, HouseEndpoints house, HttpConfig config, InheritedSockets inherited, ILoggerFactory loggers, ICertificateProvider certificates, LinkTuning tuning, Func<string> altSvc) => new(new HttpFrontendOptions
+    public static HttpFrontend Make(HttpApi api, HouseEndpoints house, HttpConfig config, InheritedSockets inherited, ILoggerFactory loggers, ICertificateProvider certificates, LinkTuning tuning, ConnectionBudget connections, Func<HttpOptions> options, Func<string> altSvc) => new(new HttpFrontendOptions
     {
         Config = config,
         Inherited = inherited,
         Loggers = loggers,
+        Connections = connections,
+        Before = listen =>
+        {
+            if (config.ProxyProtocol)
+            {
+                listen.UseProxyProtocol(options, TimeProvider.System);
+            }
+        },
         Configure = kestrel =>
         {
             HttpKestrel.Configure(kestrel);

@@ -31,6 +31,7 @@ internal sealed class HttpSettings(LiveConfig config, bool hasRealCertificate)
         return new HttpOptions
         {
             TrustedProxies = [.. config.Http.TrustedProxies.Select(Network)],
+            PublicUrl = config.Http.PublicUrl is { Length: > 0 } url ? url.TrimEnd('/') : null,
             AllowPlain = config.Http.AllowPlain,
             CorsOrigins = config.Http.CorsOrigins,
             TlsPort = config.Http.ListenTls.Select(ListenAddress.TryParse).FirstOrDefault(a => a is not null)?.Port,

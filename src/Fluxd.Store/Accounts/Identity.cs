@@ -10,6 +10,9 @@ namespace Fluxd.Store.Accounts;
 internal sealed record IdentityOptions(int PasswordIterations, int HashesAtOnce)
 {
     public static readonly IdentityOptions Default = new(PasswordHash.IterationsDefault, Math.Max(1, Environment.ProcessorCount / 2));
+
+    /// <summary>Asked at each login, so that a reload works at once.</summary>
+    public Func<int> SessionsPerUser { get; init; } = () => int.MaxValue;
 }
 
 /// <summary>
@@ -28,7 +31,7 @@ internal sealed class Identity : IAsyncDisposable
         var book = new AccountBook(catalog, directory, Passwords, _journal, clock);
         var coordinator = new Coordinator(clock, new CoordinatorRows(catalog, _journal, clock));
         var authenticator = new Authenticator(directory, book, Passwords, new VerifiedPasswords(clock), coordinator, _journal, clock);
-        var sessions = new Sessions(clock, authenticator);
+        var sessions = new Sessions(clock, authenticator, options.SessionsPerUser);
         (Accounts, LocalCoordinator, Authenticator, Sessions) = (book, coordinator, authenticator, sessions);
         directory.Changed += () => sessions.KillInvalid();
     }

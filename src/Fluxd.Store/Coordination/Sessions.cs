@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
+using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Coordination;
 using Fluxd.Core.Files;
@@ -8,7 +9,7 @@ using Fluxd.Core.Files;
 namespace Fluxd.Store.Coordination;
 
 /// <summary>The live sessions of this process. Thread-safe.</summary>
-internal sealed class Sessions(TimeProvider clock, IAuthenticator authenticator) : ISessions
+internal sealed class Sessions(TimeProvider clock, IAuthenticator authenticator, Func<int>? perUserMax = null) : ISessions
 {
     private readonly ConcurrentDictionary<string, Entry> _live = new(StringComparer.Ordinal);
 
@@ -20,6 +21,17 @@ internal sealed class Sessions(TimeProvider clock, IAuthenticator authenticator)
         var info = new SessionInfo(id, peer.Frontend, principal.UserName, peer.Address.ToString(), FileTime.Now(clock), Clean(client));
         var entry = new Entry(this, info, principal, abort);
         _live[id] = entry;
+
+        // Counted with the new one in place, so that two at the same moment can't both be the last.
+        if (perUserMax?.Invoke() is { } max && _live.Values.Count(other => other.Principal.UserId == principal.UserId) > max)
+        {
+            entry.Dispose();
+            throw new FluxException(FluxError.Busy, $"This account has {max} sessions open, which is all it may; end one and try again.")
+            {
+                RetryAfter = TimeSpan.FromMinutes(1),
+            };
+        }
+
         if (!authenticator.IsStillValid(principal))
         {
             // Disabled between its login and this line: KillInvalid may have run before the entry was there.

@@ -318,7 +318,7 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
             Reserved = durable,
             Frontend = file.Frontend,
             Updated = now,
-            Expires = now + (UploadLimits.Life.Ticks * 100),
+            Expires = trees.UploadExpiry(now),
         };
         if (old is null)
         {

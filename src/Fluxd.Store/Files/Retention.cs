@@ -1,4 +1,5 @@
 using Fluxd.Core.Files;
+using Fluxd.Store.Uploads;
 
 namespace Fluxd.Store.Files;
 
@@ -10,6 +11,9 @@ internal sealed record RetentionPolicy
 
     /// <summary>Replaced and removed content, at the longest.</summary>
     public TimeSpan Keep { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>An unfinished upload, after its last byte.</summary>
+    public TimeSpan KeepUploads { get; init; } = UploadLimits.Life;
 
     /// <summary>All versions of the last day; then one an hour for this long…</summary>
     public TimeSpan Hourly { get; init; } = TimeSpan.FromDays(3);

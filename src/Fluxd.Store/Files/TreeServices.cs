@@ -22,7 +22,7 @@ internal sealed class TreeServices
         var spool = new Spool(parts.Disk);
         spool.Clear();
         var sessions = new UploadSessions();
-        var trees = new Trees(parts.Catalog, parts.Accounts, new ChangeLog(signal), parts.Clock);
+        var trees = new Trees(parts.Catalog, parts.Accounts, new ChangeLog(signal), parts.Clock) { UploadLife = () => parts.Retention().KeepUploads };
         var files = new FileStore(trees, new OpenFiles(), sessions, parts.Contents, spool, Space);
         Trees = trees;
         Files = files;

@@ -4,6 +4,7 @@ using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
 using Fluxd.Store.Catalog;
 using Fluxd.Store.Feed;
+using Fluxd.Store.Uploads;
 
 namespace Fluxd.Store.Files;
 
@@ -26,6 +27,12 @@ internal sealed class Trees(SqliteCatalog catalog, AccountView accounts, ChangeL
     public TimeProvider Clock => clock;
 
     public long Now => FileTime.Now(clock).Nanoseconds;
+
+    /// <summary>How long an unfinished upload stays after its last byte; asked each time, so that a reload works at once.</summary>
+    public Func<TimeSpan> UploadLife { get; init; } = () => UploadLimits.Life;
+
+    /// <summary>When an upload that got a byte just now expires.</summary>
+    public long UploadExpiry(long now) => now + (UploadLife().Ticks * 100);
 
     public string NameOf(long user) => accounts.FindUser(user)?.Name ?? "";
 

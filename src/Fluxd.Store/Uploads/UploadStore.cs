@@ -13,8 +13,6 @@ namespace Fluxd.Store.Uploads;
 /// </summary>
 internal sealed partial class UploadStore(Trees trees, FileStore files, IContents contents, UploadSessions sessions, Func<SpaceInfo> disk) : IUploads
 {
-    public static readonly long LifeNanoseconds = UploadLimits.Life.Ticks * 100;
-
     public async Task<UploadInfo> CreateAsync(Principal who, UploadRequest request, CancellationToken ct)
     {
         CheckRequest(who, request);
@@ -184,7 +182,7 @@ internal sealed partial class UploadStore(Trees trees, FileStore files, IContent
             Transfer = request.TransferId,
             Created = now,
             Updated = now,
-            Expires = now + LifeNanoseconds,
+            Expires = trees.UploadExpiry(now),
         };
         Quotas.Reserve(db, mount, row.Reserved);
         UploadTable.Insert(db, row);
@@ -235,7 +233,7 @@ internal sealed partial class UploadStore(Trees trees, FileStore files, IContent
     private UploadRow Save(CatalogTransaction db, UploadRow row)
     {
         var now = trees.Now;
-        var saved = row with { Updated = now, Expires = now + LifeNanoseconds };
+        var saved = row with { Updated = now, Expires = trees.UploadExpiry(now) };
         UploadTable.Update(db, saved);
         return saved;
     }

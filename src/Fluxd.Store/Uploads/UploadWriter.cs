@@ -214,7 +214,7 @@ internal sealed class UploadWriter : IUploadWriter
             Durable = durable,
             HashState = state,
             Updated = now,
-            Expires = now + UploadStore.LifeNanoseconds,
+            Expires = _trees.UploadExpiry(now),
         };
         if (kept.Durable > kept.Reserved && kept.Size is null)
         {

@@ -150,6 +150,9 @@ internal sealed class Exchange(HttpApi api, HttpContext http, Route route, strin
         return Task.CompletedTask;
     }
 
+    /// <summary>A link to hand on to others: on the address that the administrator names, else on the origin that the client used.</summary>
+    public string Link(string pathAndQuery) => Services.Options().PublicUrl is { } url ? url + pathAndQuery : Absolute(pathAndQuery);
+
     /// <summary>An absolute URL on the origin that the client used.</summary>
     public string Absolute(string pathAndQuery) => $"{(IsSecure ? "https" : "http")}://{ForwardedHost ?? Request.Host.Value}{pathAndQuery}";
 

@@ -55,6 +55,9 @@ public sealed record HttpOptions
     /// <summary>Origins besides our own that browsers may call from; "*" for all, then without cookies.</summary>
     public IReadOnlyList<string> CorsOrigins { get; init; } = [];
 
+    /// <summary>The address under which people reach the server (<c>[http] public_url</c>), for links; null: what the request names.</summary>
+    public string? PublicUrl { get; init; }
+
     /// <summary>Where HTTPS is, for redirects; null when there is none.</summary>
     public int? TlsPort { get; init; }
 

@@ -5,6 +5,7 @@ using Fluxd.Core;
 using Fluxd.Core.Frontends;
 using Fluxd.Core.Net;
 using Fluxd.Core.Tls;
+using Fluxd.Transports.Net;
 using Fluxd.Transports.Quic.Engine;
 using Fluxd.Transports.Quic.Kestrel;
 using Fluxd.Transports.Quic.Native;
@@ -51,6 +52,9 @@ public sealed record QuicFrontendOptions
     public FluxdServices? Services { get; init; }
 
     public required ILoggerFactory Loggers { get; init; }
+
+    /// <summary>What all frontends together may hold open; our own engine keeps to it.</summary>
+    public ConnectionBudget Connections { get; init; } = ConnectionBudget.Unbounded;
 }
 
 /// <summary>
@@ -137,6 +141,7 @@ public sealed partial class QuicFrontend(QuicFrontendOptions options) : IFronten
                 LocalCongestion = options.Congestion ?? QuicCongestion.Cubic,
                 IsLocal = options.Locality.IsLocal,
                 Secret = options.Secret,
+                Limits = new AdmissionLimits { Budget = options.Connections },
             },
             options.Loggers);
         _transport = transport;

@@ -24,7 +24,7 @@ public sealed class SshEndpoint(SshServerOptions options, IReadOnlyList<EndPoint
     private readonly QuietListeners _sockets = new();
     private readonly CancellationTokenSource _draining = new();
     private readonly CancellationTokenSource _aborting = new();
-    private readonly LoginGate _gate = new(SshLimits.UnauthenticatedPerSourceMax, SshLimits.UnauthenticatedMax);
+    private readonly LoginGate _gate = new(options.UnauthenticatedPerSource, options.Unauthenticated);
     private long _lastId;
 
     public string Name => FrontendName;
@@ -116,7 +116,15 @@ public sealed class SshEndpoint(SshServerOptions options, IReadOnlyList<EndPoint
     {
         while (await listener.AcceptAsync(CancellationToken.None) is { } connection)
         {
-            Serve(connection);
+            if (options.Connections.TryEnter())
+            {
+                Serve(connection);
+            }
+            else
+            {
+                SshLog.Full(options.Logger, (connection.RemoteEndPoint as IPEndPoint)?.Address ?? IPAddress.None);
+                await connection.DisposeAsync();
+            }
         }
     }
 
@@ -179,6 +187,7 @@ public sealed class SshEndpoint(SshServerOptions options, IReadOnlyList<EndPoint
             leave();
             await connection.DisposeAsync();
             session.Dispose();
+            options.Connections.Leave();
             _connections.TryRemove(id, out _);
         }
     }

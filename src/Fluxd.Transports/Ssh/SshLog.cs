@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Fluxd.Transports.Ssh;
 
-/// <summary>Ids 4000 to 4099; next free: 4012.</summary>
+/// <summary>Ids 4000 to 4099; next free: 4014.</summary>
 internal static partial class SshLog
 {
     [LoggerMessage(4000, LogLevel.Information, "SSH connection from {Address} ({Client}) ended: {Reason}")]
@@ -36,6 +36,9 @@ internal static partial class SshLog
 
     [LoggerMessage(4009, LogLevel.Debug, "SSH connection from {Address} refused for {Seconds} s more: too many failures")]
     public static partial void Penalized(ILogger logger, IPAddress address, int seconds);
+
+    [LoggerMessage(4012, LogLevel.Warning, "SSH connection from {Address} turned away: [limits] connections is reached")]
+    public static partial void Full(ILogger logger, IPAddress address);
 
     [LoggerMessage(4010, LogLevel.Information, "SSH listens on {Endpoint}")]
     public static partial void Listening(ILogger logger, string endpoint);

@@ -1,5 +1,6 @@
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Coordination;
+using Fluxd.Transports.Net;
 using Fluxd.Transports.Ssh.Auth;
 using Fluxd.Transports.Ssh.Channels;
 using Fluxd.Transports.Ssh.HostKeys;
@@ -37,6 +38,15 @@ public sealed record SshServerOptions
     public TimeSpan LoginGrace { get; init; } = SshLimits.LoginGrace;
 
     public TimeSpan VersionGrace { get; init; } = SshLimits.VersionGrace;
+
+    /// <summary>Connections of one source (/32 or /64) that have not logged in.</summary>
+    public int UnauthenticatedPerSource { get; init; } = SshLimits.UnauthenticatedPerSourceMax;
+
+    /// <summary>The same over all sources.</summary>
+    public int Unauthenticated { get; init; } = SshLimits.UnauthenticatedMax;
+
+    /// <summary>What all frontends together may hold open.</summary>
+    public ConnectionBudget Connections { get; init; } = ConnectionBudget.Unbounded;
 
     /// <summary>After <c>SSH-2.0-</c>. No version number: it would only help who looks for old ones.</summary>
     internal const string Software = "fluxd";

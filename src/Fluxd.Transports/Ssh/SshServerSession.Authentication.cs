@@ -1,3 +1,4 @@
+using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Transports.Ssh.Auth;
 using Fluxd.Transports.Ssh.Wire;
@@ -313,9 +314,17 @@ internal sealed partial class SshServerSession
             _outbound.Send(new SshWriter(MessageId.UserAuthBanner).String("Your password is temporary and will stop working soon: change it in the browser.\r\n").String(""));
         }
 
+        try
+        {
+            _registration = _options.Sessions?.Register(principal, _peer, ClientVersion, () => Abort("the session was ended by the server"));
+        }
+        catch (FluxException full)
+        {
+            throw new SshProtocolException(DisconnectReason.TooManyConnections, full.Message);
+        }
+
         Principal = principal;
         _deadline.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        _registration = _options.Sessions?.Register(principal, _peer, ClientVersion, () => Abort("the session was ended by the server"));
         SshLog.LoggedIn(_options.Logger, principal.UserName, _peer.Address, ClientVersion, how);
         _outbound.Send([MessageId.UserAuthSuccess]);
         AnnounceHostKeys();

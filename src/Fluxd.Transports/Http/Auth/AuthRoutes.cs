@@ -80,7 +80,7 @@ internal static class AuthRoutes
         var body = await x.ReadJsonAsync(WireJson.Default.SignBody, ct);
         var lifetime = Lifetime(body.Seconds, HttpLimits.SignedUrlLifetime, HttpLimits.SignedUrlLifetimeMax);
         var (url, expires) = x.Api.Urls.Sign(x.Who, HttpPaths.FromText(body.Path), body.Method.ToUpperInvariant(), lifetime);
-        await x.JsonAsync(200, new SignAnswer(x.Absolute(url), expires), WireJson.Default.SignAnswer, ct);
+        await x.JsonAsync(200, new SignAnswer(x.Link(url), expires), WireJson.Default.SignAnswer, ct);
     }
 
     private static TimeSpan Lifetime(int? seconds, TimeSpan usual, TimeSpan max) => seconds is not { } wanted ? usual

@@ -8,7 +8,7 @@ namespace Fluxd.Transports.Http.OpenApi;
 /// <summary>OpenAPI 3.1, made from the very table that requests are dispatched by, with schemas from the JSON metadata.</summary>
 internal static class OpenApiDocument
 {
-    public static byte[] Write(IReadOnlyList<Route> routes)
+    public static byte[] Write(IReadOnlyList<Route> routes, string? publicUrl = null)
     {
         var schemas = new JsonObject();
         var paths = new JsonObject();
@@ -33,6 +33,7 @@ internal static class OpenApiDocument
                 ["version"] = "1",
                 ["description"] = "Files, resumable uploads, delta transfer and a change feed. Paths in URLs are percent-encoded name by name; the slashes between names are not encoded.",
             },
+            ["servers"] = new JsonArray(new JsonObject { ["url"] = publicUrl ?? "/" }),
             ["security"] = new JsonArray(Need("bearer"), Need("basic"), Need("session")),
             ["paths"] = paths,
             ["components"] = new JsonObject { ["schemas"] = schemas, ["securitySchemes"] = Schemes() },

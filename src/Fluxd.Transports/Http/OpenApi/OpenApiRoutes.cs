@@ -13,6 +13,6 @@ internal static class OpenApiRoutes
     {
         x.Response.ContentType = "application/json";
         x.Response.Headers.CacheControl = "no-cache";
-        await x.Response.Body.WriteAsync(OpenApiDocument.Write(x.Api.Table.All), ct);
+        await x.Response.Body.WriteAsync(OpenApiDocument.Write(x.Api.Table.All, x.Services.Options().PublicUrl), ct);
     }
 }

@@ -42,6 +42,8 @@ public static class HttpConnections
         }
     });
 
+    private sealed record Proxied(EndPoint? Proxy) : IProxiedConnectionFeature;
+
     private static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
 
     private static async Task<bool> ReadAsync(ConnectionContext connection, CancellationToken ct)
@@ -56,6 +58,7 @@ public static class HttpConnections
                 {
                     case ProxyHeaderResult.Good:
                         input.AdvanceTo(result.Buffer.GetPosition(length));
+                        connection.Features.Set<IProxiedConnectionFeature>(new Proxied(connection.RemoteEndPoint));
                         connection.RemoteEndPoint = client ?? connection.RemoteEndPoint;
                         return true;
                     case ProxyHeaderResult.NeedMore when !result.IsCompleted:

@@ -23,6 +23,12 @@ internal sealed partial class PeerResolver(HttpServices services)
     public Caller Resolve(HttpContext http, HttpOptions options)
     {
         var direct = Plain(http.Connection.RemoteIpAddress ?? IPAddress.None);
+        if (http.Features.Get<IProxiedConnectionFeature>() is not null)
+        {
+            var encrypted = http.Request.IsHttps;
+            return new Caller(new PeerInfo(direct, "http", IsForwarded: true), encrypted, false, !encrypted && !options.AllowPlain, null);
+        }
+
         var headers = http.Request.Headers;
         var forwarded = ForwardedHeaders.AreThere(headers);
         var trusted = forwarded && IsTrusted(direct, options);

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using Fluxd.Transports.Net;
 
 namespace Fluxd.Transports.Quic.Engine;
 
@@ -14,6 +15,9 @@ internal sealed record AdmissionLimits
     public int ConnectionsPerAddressMax { get; init; } = QuicLimits.ConnectionsPerAddressMax;
 
     public int ConnectionsMax { get; init; } = QuicLimits.ConnectionsMax;
+
+    /// <summary>Shared with the other frontends.</summary>
+    public ConnectionBudget Budget { get; init; } = ConnectionBudget.Unbounded;
 }
 
 internal enum Admitted
@@ -45,7 +49,7 @@ internal sealed class Admission(AdmissionLimits limits)
 
     public Admitted Judge(in SockAddress peer, bool isAddressProven)
     {
-        if (_connections >= limits.ConnectionsMax || _handshakes >= limits.HandshakesMax)
+        if (_connections >= limits.ConnectionsMax || _handshakes >= limits.HandshakesMax || limits.Budget.IsFull())
         {
             return Admitted.No;
         }
@@ -66,6 +70,7 @@ internal sealed class Admission(AdmissionLimits limits)
 
     public Ticket Begin(in SockAddress peer, bool isAddressProven)
     {
+        limits.Budget.Enter();
         var ticket = new Ticket(Key(peer), isAddressProven, IsHandshaking: true);
         _connections++;
         _handshakes++;
@@ -85,6 +90,7 @@ internal sealed class Admission(AdmissionLimits limits)
 
     public void End(in Ticket ticket)
     {
+        limits.Budget.Leave();
         _connections--;
         _handshakes -= ticket.IsHandshaking ? 1 : 0;
         Count(ticket, -1);

@@ -137,16 +137,35 @@ internal sealed partial class FluxdConnection(MultiplexedConnectionContext trans
             : await services.Authenticator.AuthenticateAsync(credential, Peer, AuthMethods.None, ct);
         if (result is { Outcome: AuthOutcome.Success, Principal: { } principal })
         {
-            _session = services.Sessions?.Register(principal, Peer, client, () => Abort(FluxdCodes.AuthenticationFailed, "the session was ended"));
+            Register(principal, client);
             _principal.TrySetResult(principal);
             return principal;
         }
 
-        _principal.TrySetException(new FluxException(FluxError.Unauthenticated, "The login before this operation failed."));
-        _ = _principal.Task.Exception;
+        LoginFailed();
         throw result.Outcome == AuthOutcome.RateLimited
             ? new FluxException(FluxError.RateLimited, "Too many failed logins; try again later.") { RetryAfter = result.RetryAfter }
             : new FluxException(FluxError.Unauthenticated, "User name and password or key do not fit.");
+    }
+
+    /// <exception cref="FluxException">Busy: the account has as many sessions as it may.</exception>
+    private void Register(Principal principal, string client)
+    {
+        try
+        {
+            _session = services.Sessions?.Register(principal, Peer, client, () => Abort(FluxdCodes.AuthenticationFailed, "the session was ended"));
+        }
+        catch (FluxException)
+        {
+            LoginFailed();
+            throw;
+        }
+    }
+
+    private void LoginFailed()
+    {
+        _principal.TrySetException(new FluxException(FluxError.Unauthenticated, "The login before this operation failed."));
+        _ = _principal.Task.Exception;
     }
 
     private void AbortUnlessAuthenticated()

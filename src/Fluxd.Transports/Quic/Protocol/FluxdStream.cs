@@ -95,7 +95,7 @@ internal sealed partial class FluxdStream(FluxdConnection connection, Connection
             await AnswerAsync(
                 Ok().Text(principal.UserName).U32((int)principal.Scopes).Flag(principal.MustChangePassword), ct);
         }
-        catch (FluxException e) when (e.Error is FluxError.Unauthenticated or FluxError.RateLimited)
+        catch (FluxException e) when (e.Error is FluxError.Unauthenticated or FluxError.RateLimited or FluxError.Busy)
         {
             _failedLogin = true; // told first, then closed
             throw;
