@@ -1,6 +1,8 @@
 using System.Net;
 using Fluxd.Core;
+using Fluxd.Core.Accounts;
 using Fluxd.Core.Admin;
+using Fluxd.Core.Coordination;
 using Fluxd.Core.Frontends;
 using Fluxd.Core.Tls;
 using Fluxd.Daemon.AdminSocket;
@@ -47,6 +49,11 @@ internal sealed partial class Composition : IAsyncDisposable
     private readonly StoreUpkeep _upkeep;
     private readonly Hourly _copies;
     private readonly OtlpExport? _otlp;
+    private readonly IAuthenticator _authenticator;
+    private readonly ICoordinator _coordinator;
+    private readonly GaugeSources _gaugeSources;
+    private readonly DaemonGauges _gauges;
+    private readonly Hourly? _figures;
     private readonly List<IDisposable> _owned = [];
 
     private Composition(LiveConfig config, InheritedSockets inherited, ILoggerFactory loggers, FluxdStore store, Identity identity, TreeServices trees)
@@ -54,7 +61,8 @@ internal sealed partial class Composition : IAsyncDisposable
         (_config, _inherited, _loggers, _store, Identity, _trees) = (config, inherited, loggers, store, identity, trees);
         var now = config.Current;
         _state = StateFolder.Open(now);
-        Transfers = new Transfers(now.Telemetry.Transfers, TimeProvider.System);
+        Transfers = new Transfers(now.Telemetry.Transfers, TimeProvider.System, loggers.CreateLogger("Fluxd.Transfers"));
+        (_authenticator, _coordinator) = (new MeteredAuthenticator(identity.Authenticator), new MeteredCoordinator(identity.Coordinator));
         _certificates = HttpParts.OpenCertificates(now.Tls, _state.Path, loggers);
         _links = new LinkTuning(Enum.Parse<CongestionControl>(now.Net.Congestion, ignoreCase: true), OwnSubnets.Read());
         _http = new HttpSettings(config, !_certificates.IsSelfMade);
@@ -62,8 +70,12 @@ internal sealed partial class Composition : IAsyncDisposable
         _past = PastTimetable.Start(trees.Keeper, TimeProvider.System, loggers.CreateLogger(typeof(PastTimetable)));
         _upkeep = new StoreUpkeep(store);
         _copies = CopyTimetable.Start(_upkeep, TimeProvider.System, loggers.CreateLogger(typeof(CopyTimetable)));
+        _gaugeSources = new GaugeSources(store, _upkeep, identity.Sessions, Transfers, _connections);
+        _gauges = new DaemonGauges(_gaugeSources);
         _otlp = OtlpExport.Start(now.Telemetry);
+        _figures = _otlp is null ? null : new Hourly(_gauges.RefreshAsync, atOnce: true, _ => { }, TimeProvider.System, TimeSpan.FromMinutes(1));
         Health.Register("store", () => _store.Fault?.Message);
+        Health.Register("disk", () => _store.Space.IsGettingFull ? "The store's disk is nearly full: free space, or uploads will be refused." : null, blocksReadiness: false);
     }
 
     public Identity Identity { get; }
@@ -118,6 +130,12 @@ internal sealed partial class Composition : IAsyncDisposable
             frontends.Add(quic);
         }
 
+        _gaugeSources.Frontends = frontends;
+        foreach (var frontend in frontends)
+        {
+            Health.Register(frontend.Name, () => frontend.Endpoints.Count > 0 ? null : "It does not listen.");
+        }
+
         return frontends;
     }
 
@@ -138,6 +156,11 @@ internal sealed partial class Composition : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_figures is not null)
+        {
+            await _figures.DisposeAsync();
+        }
+
         await _past.DisposeAsync();
         await _copies.DisposeAsync();
         _upkeep.Dispose();
@@ -145,8 +168,9 @@ internal sealed partial class Composition : IAsyncDisposable
         await Identity.DisposeAsync();
         await _store.DisposeAsync();
         (_certificates as IDisposable)?.Dispose();
-        Metrics.Dispose();
         _otlp?.Dispose();
+        _gauges.Dispose();
+        Metrics.Dispose();
     }
 
     private AdminFrontend MakeAdmin(AdminConfig config, DaemonControl control, HostKeyStore? hostKeys)
@@ -190,8 +214,8 @@ internal sealed partial class Composition : IAsyncDisposable
             Chunks = _trees.ChunkUploads,
             Versions = _trees.Versions,
             Feed = _trees.Feed,
-            Authenticator = Identity.Authenticator,
-            Coordinator = Identity.Coordinator,
+            Authenticator = _authenticator,
+            Coordinator = _coordinator,
             Sessions = Identity.Sessions,
             Transfers = Transfers,
             Clock = TimeProvider.System,
@@ -204,7 +228,13 @@ internal sealed partial class Composition : IAsyncDisposable
     }
 
     private HttpFrontend MakeHttp(HttpConfig config, HttpApi api, Func<string> altSvc) => HttpParts.Make(
-        api, new HouseEndpoints(Health, Metrics, _config), config, _inherited, _loggers, _certificates, _links, _connections, () => _http.Current, altSvc);
+        api, new HouseEndpoints(Health, ReadMetricsAsync, _config), config, _inherited, _loggers, _certificates, _links, _connections, () => _http.Current, altSvc);
+
+    private async Task<string> ReadMetricsAsync(CancellationToken ct)
+    {
+        await _gauges.RefreshAsync(ct);
+        return Metrics.Write();
+    }
 
     private HostKeyStore OpenHostKeys(SftpConfig config)
     {
@@ -218,10 +248,10 @@ internal sealed partial class Composition : IAsyncDisposable
         var options = new SshServerOptions
         {
             HostKeys = keys,
-            Authenticator = Identity.Authenticator,
-            Coordinator = Identity.Coordinator,
+            Authenticator = _authenticator,
+            Coordinator = _coordinator,
             Sessions = Identity.Sessions,
-            Services = SftpOverSsh.Services(new SftpServices(_trees.Files, Identity.Authenticator, Transfers, TimeProvider.System, _loggers.CreateLogger("Fluxd.Sftp"))),
+            Services = SftpOverSsh.Services(new SftpServices(_trees.Files, _authenticator, Transfers, TimeProvider.System, _loggers.CreateLogger("Fluxd.Sftp"))),
             Authorities = SshUserAuthorities.Parse(config.UserCa.SelectMany(ReadAuthorities)),
             Compat = config.Compat,
             LoginGrace = config.LoginGrace.Span,
@@ -259,7 +289,7 @@ internal sealed partial class Composition : IAsyncDisposable
             ConfigureKestrel = HttpKestrel.Configure,
             Services = new FluxdServices
             {
-                Authenticator = Identity.Authenticator,
+                Authenticator = _authenticator,
                 Files = _trees.Files,
                 Uploads = _trees.Uploads,
                 Chunks = _trees.ChunkUploads,

@@ -1,18 +1,17 @@
 namespace Fluxd.Daemon;
 
 /// <summary>
-/// Work that comes round every hour until it is disposed, which waits for a run that is under way. A run that fails is
+/// Work that comes round every hour, or more often, until it is disposed, which waits for a run that is under way. A run that fails is
 /// told, and the next hour tries again.
 /// </summary>
 internal sealed class Hourly : IAsyncDisposable
 {
-    private static readonly TimeSpan s_every = TimeSpan.FromHours(1);
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _loop;
 
     /// <param name="atOnce">The first run comes with the start, not an hour later.</param>
-    public Hourly(Func<CancellationToken, Task> work, bool atOnce, Action<Exception> failed, TimeProvider clock) =>
-        _loop = Task.Run(() => LoopAsync(work, atOnce, failed, clock));
+    public Hourly(Func<CancellationToken, Task> work, bool atOnce, Action<Exception> failed, TimeProvider clock, TimeSpan? every = null) =>
+        _loop = Task.Run(() => LoopAsync(work, atOnce, failed, clock, every ?? TimeSpan.FromHours(1)));
 
     public async ValueTask DisposeAsync()
     {
@@ -21,7 +20,7 @@ internal sealed class Hourly : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private async Task LoopAsync(Func<CancellationToken, Task> work, bool atOnce, Action<Exception> failed, TimeProvider clock)
+    private async Task LoopAsync(Func<CancellationToken, Task> work, bool atOnce, Action<Exception> failed, TimeProvider clock, TimeSpan every)
     {
         try
         {
@@ -32,7 +31,7 @@ internal sealed class Hourly : IAsyncDisposable
 
             while (true)
             {
-                await Task.Delay(s_every, clock, _stop.Token);
+                await Task.Delay(every, clock, _stop.Token);
                 await RunOnceAsync(work, failed);
             }
         }

@@ -28,6 +28,28 @@ public interface ITransfer : IDisposable
     void End(string outcome);
 }
 
+public static class TransferTimes
+{
+    /// <summary>Notes how long the disk took for something; shorter ones are no answer to "why".</summary>
+    private static readonly TimeSpan s_worthANote = TimeSpan.FromSeconds(1);
+
+    /// <summary>What was acknowledged is durable, and so long the disk took: always noted.</summary>
+    public static void Durable(this ITransfer transfer, long bytes, TimeSpan disk)
+    {
+        transfer.Durable(bytes);
+        transfer.Note(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"disk: {bytes} bytes durable after {disk.TotalMilliseconds:0} ms"));
+    }
+
+    /// <summary>The transfer stood still for the disk; noted where it was long.</summary>
+    public static void Waited(this ITransfer transfer, string what, TimeSpan disk)
+    {
+        if (disk >= s_worthANote)
+        {
+            transfer.Note(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"disk: {what} took {disk.TotalMilliseconds:0} ms"));
+        }
+    }
+}
+
 public interface ITransfers
 {
     /// <param name="id">A known id to go on with (a resumed upload), or null for a new one.</param>

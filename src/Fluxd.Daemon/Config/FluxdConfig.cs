@@ -177,6 +177,12 @@ internal sealed record LogConfig
 
     [Key("auto: the journal where systemd offers it, else lines with a priority", OneOf = "auto|journal|text|json")]
     public string Format { get; init; } = "auto";
+
+    [Key("A line for each HTTP request, only for those that were refused, or none", OneOf = "all|errors|off", Live = true)]
+    public string Requests { get; init; } = "all";
+
+    [Key("Whole paths with file names in those lines, instead of the call's pattern", Live = true)]
+    public bool Names { get; init; }
 }
 
 internal sealed record TelemetryConfig
@@ -184,7 +190,7 @@ internal sealed record TelemetryConfig
     [Key("Who may read /metrics: loopback, anyone, or nobody", OneOf = "loopback|any|off", Live = true)]
     public string Metrics { get; init; } = "loopback";
 
-    [Key("Send metrics and traces to this OTLP endpoint (http://host:4317); empty: nowhere")]
+    [Key("Send metrics and traces to this OTLP collector: http://host:4317 by gRPC, http://host:4318 or with a path by HTTP; empty: nowhere")]
     public string Otlp { get; init; } = "";
 
     [Key("Transfers whose timelines are remembered for fluxctl why", Min = 10, Max = 100000)]

@@ -11,7 +11,7 @@ using Microsoft.AspNetCore.Routing;
 namespace Fluxd.Daemon.Http;
 
 /// <summary>What the house itself answers over HTTP: /health, /ready and /metrics; who one is (/v1/whoami) is the API's to say.</summary>
-internal sealed class HouseEndpoints(HealthRegistry health, PrometheusMetrics metrics, LiveConfig config)
+internal sealed class HouseEndpoints(HealthRegistry health, Func<CancellationToken, Task<string>> metrics, LiveConfig config)
 {
     public void Map(IEndpointRouteBuilder app)
     {
@@ -40,7 +40,7 @@ internal sealed class HouseEndpoints(HealthRegistry health, PrometheusMetrics me
         });
     }
 
-    private Task MetricsAsync(HttpContext context)
+    private async Task MetricsAsync(HttpContext context)
     {
         var allowed = config.Current.Telemetry.Metrics switch
         {
@@ -50,11 +50,12 @@ internal sealed class HouseEndpoints(HealthRegistry health, PrometheusMetrics me
         };
         if (!allowed)
         {
-            return ProblemAsync(context, 404, "not-found", "There is nothing here; /metrics answers only where telemetry.metrics allows it.");
+            await ProblemAsync(context, 404, "not-found", "There is nothing here; /metrics answers only where telemetry.metrics allows it.");
+            return;
         }
 
         context.Response.ContentType = PrometheusMetrics.ContentType;
-        return context.Response.WriteAsync(metrics.Write(), context.RequestAborted);
+        await context.Response.WriteAsync(await metrics(context.RequestAborted), context.RequestAborted);
     }
 
     /// <summary>A request with forwarding headers came through a proxy and is never local, whoever sent them.</summary>

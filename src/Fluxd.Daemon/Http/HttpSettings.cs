@@ -32,6 +32,8 @@ internal sealed class HttpSettings(LiveConfig config, bool hasRealCertificate)
         {
             TrustedProxies = [.. config.Http.TrustedProxies.Select(Network)],
             PublicUrl = config.Http.PublicUrl is { Length: > 0 } url ? url.TrimEnd('/') : null,
+            LogRequests = config.Log.Requests switch { "errors" => LoggedRequests.Errors, "off" => LoggedRequests.None, _ => LoggedRequests.All },
+            LogNames = config.Log.Names,
             AllowPlain = config.Http.AllowPlain,
             CorsOrigins = config.Http.CorsOrigins,
             TlsPort = config.Http.ListenTls.Select(ListenAddress.TryParse).FirstOrDefault(a => a is not null)?.Port,

@@ -1,6 +1,10 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using System.Security.Cryptography;
+using Fluxd.Core;
 using Fluxd.Core.Files;
 using Fluxd.Core.Transfers;
+using Microsoft.Extensions.Logging;
 
 namespace Fluxd.Daemon.Telemetry;
 
@@ -8,8 +12,19 @@ namespace Fluxd.Daemon.Telemetry;
 /// The timelines of the last transfers: running ones are always kept, ended ones until newer ones push them out.
 /// Thread-safe, bounded by the number it is made with plus what runs.
 /// </summary>
-internal sealed class Transfers(int endedMax, TimeProvider clock) : ITransfers
+internal sealed partial class Transfers(int endedMax, TimeProvider clock, ILogger? log = null) : ITransfers
 {
+    private static readonly Counter<long> s_transfers = FluxTelemetry.Meter.CreateCounter<long>(
+        "fluxd.transfers", "{transfer}", "Transfers that ended, by frontend, kind and outcome");
+
+    private static readonly Histogram<double> s_durations = FluxTelemetry.Meter.CreateHistogram<double>(
+        "fluxd.transfer.duration", "s", "From a transfer's begin to its end, by frontend and kind");
+
+    private int _running;
+
+    /// <summary>Transfers that go on now.</summary>
+    public int Running => Volatile.Read(ref _running);
+
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Transfer> _byId = new(StringComparer.Ordinal);
     private readonly Queue<Transfer> _ended = new();
@@ -24,6 +39,7 @@ internal sealed class Transfers(int endedMax, TimeProvider clock) : ITransfers
                 return known;
             }
 
+            Interlocked.Increment(ref _running);
             var transfer = new Transfer(this, id ?? NewId(), frontend, userName, peer, kind, clock);
             _byId[transfer.Id] = transfer;
             return transfer;
@@ -48,6 +64,8 @@ internal sealed class Transfers(int endedMax, TimeProvider clock) : ITransfers
 
     private void Ended(Transfer transfer)
     {
+        Interlocked.Decrement(ref _running);
+        Tell(transfer.Report());
         lock (_lock)
         {
             _ended.Enqueue(transfer);
@@ -62,6 +80,29 @@ internal sealed class Transfers(int endedMax, TimeProvider clock) : ITransfers
         }
     }
 
+    /// <summary>HTTP has its own line for each request, which names the transfer.</summary>
+    private void Tell(TransferReport report)
+    {
+        var duration = TimeSpan.FromTicks((report.EndedAt!.Value.Nanoseconds - report.StartedAt.Nanoseconds) / 100);
+        var outcome = TransferOutcome.Of(report.Outcome!);
+        s_transfers.Add(1, new("frontend", report.Frontend), new("kind", report.Kind), new("outcome", outcome));
+        s_durations.Record(duration.TotalSeconds, new("frontend", report.Frontend), new KeyValuePair<string, object?>("kind", report.Kind));
+        if (log is not null && report.Frontend != "http")
+        {
+            Log.Ended(
+                log, report.Frontend, report.Kind, report.Outcome!, Math.Round(duration.TotalMilliseconds, 1), report.BytesAccepted, report.BytesDurable,
+                report.UserName, report.Peer, report.Id);
+        }
+    }
+
+    /// <summary>160 to 169 are the transfers'; next free: 161.</summary>
+    private static partial class Log
+    {
+        [LoggerMessage(160, LogLevel.Information, "{Frontend} {Method}: {Outcome} after {DurationMs} ms, {Bytes} bytes, {BytesDurable} durable, by {User} from {Remote}, transfer {TransferId}")]
+        public static partial void Ended(
+            ILogger logger, string frontend, string method, string outcome, double durationMs, long bytes, long bytesDurable, string user, string remote, string transferId);
+    }
+
     /// <summary>48 random bits: short enough to read over the telephone, and no hint at how many there are.</summary>
     private static string NewId() => "t" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(6));
 
@@ -70,6 +111,8 @@ internal sealed class Transfers(int endedMax, TimeProvider clock) : ITransfers
         private readonly Lock _lock = new();
         private readonly List<TransferEvent> _events = [];
         private readonly FileTime _startedAt = FileTime.Now(clock);
+        private readonly Traffic _traffic = kind is "read" or "download" or "archive" ? Traffic.Out(frontend) : Traffic.In(frontend);
+        private readonly Activity? _span = StartSpan(frontend, kind, id);
         private FileTime? _endedAt;
         private string? _outcome;
         private long _accepted;
@@ -89,7 +132,11 @@ internal sealed class Transfers(int endedMax, TimeProvider clock) : ITransfers
             }
         }
 
-        public void Accepted(long bytes) => Interlocked.Add(ref _accepted, bytes);
+        public void Accepted(long bytes)
+        {
+            Interlocked.Add(ref _accepted, bytes);
+            _traffic.Add(bytes);
+        }
 
         public void Durable(long bytes) => Interlocked.Add(ref _durable, bytes);
 
@@ -121,7 +168,24 @@ internal sealed class Transfers(int endedMax, TimeProvider clock) : ITransfers
                 (_outcome, _endedAt) = (outcome, FileTime.Now(clock));
             }
 
+            EndSpan(outcome);
             owner.Ended(this);
+        }
+
+        /// <summary>A span that nobody's later work becomes a part of by chance: transfers outlive the calls that begin them.</summary>
+        private static Activity? StartSpan(string frontend, string kind, string id)
+        {
+            var around = Activity.Current;
+            var span = FluxTelemetry.Activities.StartActivity("fluxd.transfer");
+            Activity.Current = around;
+            return span?.SetTag("fluxd.frontend", frontend).SetTag("fluxd.kind", kind).SetTag("fluxd.transfer", id);
+        }
+
+        private void EndSpan(string outcome)
+        {
+            var around = Activity.Current;
+            _span?.SetTag("fluxd.outcome", TransferOutcome.Of(outcome)).Dispose();
+            Activity.Current = around == _span ? null : around;
         }
 
         /// <summary>Whoever lets go without a word was cut off.</summary>
@@ -131,6 +195,11 @@ internal sealed class Transfers(int endedMax, TimeProvider clock) : ITransfers
         {
             lock (_lock)
             {
+                if (_endedAt is not null)
+                {
+                    Interlocked.Increment(ref owner._running);
+                }
+
                 (_outcome, _endedAt) = (null, null);
             }
 

@@ -48,6 +48,9 @@ internal sealed class Committer
 
     internal CatalogReferences References => _writer.References;
 
+    /// <summary>Writes that wait for their group.</summary>
+    internal int Waiting => _queue.Count;
+
     internal long AppliedGroup => _writer.Applied;
 
     internal long Commits => _writer.Commits;
@@ -164,7 +167,9 @@ internal sealed class Committer
 
             _writer.Begin(_waiting.Peek().MovesChunks);
             Gather();
+            var began = _clock.GetTimestamp();
             _writer.Commit(MakeRoom);
+            StoreMetrics.Committed(_group.Count, _clock.GetElapsedTime(began));
         }
         catch (Exception e)
         {

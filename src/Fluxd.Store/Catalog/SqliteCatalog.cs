@@ -42,6 +42,8 @@ internal sealed class SqliteCatalog : IAsyncDisposable
         (_committer, _readers, Replayed) = (committer, readers, replayed);
 
     /// <summary>Why the store is read-only; null while it takes writes.</summary>
+    public int WaitingWrites => _committer.Waiting;
+
     public Exception? Fault => _committer.Fault;
 
     /// <summary>What the start found in the log; null without packs or when it is damaged.</summary>

@@ -6,6 +6,17 @@ internal sealed class WriteQueue
     private readonly Queue<CatalogWrite> _waiting = new();
     private bool _closed;
 
+    internal int Count
+    {
+        get
+        {
+            lock (_waiting)
+            {
+                return _waiting.Count;
+            }
+        }
+    }
+
     /// <summary>False once the queue is closed.</summary>
     internal bool TryAdd(CatalogWrite write)
     {

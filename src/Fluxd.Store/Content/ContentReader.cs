@@ -54,9 +54,11 @@ internal sealed class ContentReader(SqliteCatalog catalog, IPackStore packs)
         if (_lastStart.TryGet(content, out var start) && _plans.TryGet((content, start), out var cached)
             && cached.Start <= offset && (offset < cached.End || cached.End == cached.ContentSize))
         {
+            StoreMetrics.PlanLookup(hit: true);
             return cached;
         }
 
+        StoreMetrics.PlanLookup(hit: false);
         var plan = await catalog.ReadAsync(reader => ChunkPlan.Read(reader, content, offset), ct)
             ?? throw FluxException.NotFound("This content is no longer there; open the file again.");
 
@@ -188,7 +190,9 @@ internal sealed class ContentReader(SqliteCatalog catalog, IPackStore packs)
 
     private ReadOnlySpan<byte> Whole(in PlannedChunk chunk)
     {
-        if (!_chunks.TryGet(chunk.Id, out var raw))
+        var hit = _chunks.TryGet(chunk.Id, out var raw);
+        StoreMetrics.ChunkLookup(hit);
+        if (!hit || raw is null)
         {
             raw = ReadChunk(chunk);
             _chunks.Put(chunk.Id, raw, raw.Length);

@@ -127,10 +127,12 @@ internal sealed class Extent
             if (Find(transaction, _chunks[i], Next) is { } known)
             {
                 ids[i] = known;
+                StoreMetrics.KnownChunk(_chunks[i].Length);
                 continue;
             }
 
             ids[i] = Append(transaction, lane, _chunks[i], indexed);
+            StoreMetrics.StoredChunk(_chunks[i].Length, _chunks[i].Stored.Length);
             (fresh, end) = (end == 0 ? ids[i] : fresh, ids[i] + 1);
         }
 

@@ -68,6 +68,7 @@ internal sealed class PackWriter(IDiskFile file, long pack, StoreIdentity identi
         Refuse();
         Attempt(file.Sync);
         NeedsSync = false;
+        StoreMetrics.Synced();
     }
 
     public void Seal()

@@ -52,12 +52,17 @@ internal sealed class Exchange(HttpApi api, HttpContext http, Route route, strin
     /// <summary>Set by the browser session that signed this request in.</summary>
     public Auth.BrowserSession? Session { get; set; }
 
-    public ITransfer? Transfer { get; private set; }
+    public CountedTransfer? Transfer { get; private set; }
 
     /// <summary>Begins the request's transfer, or goes on with one whose id is known.</summary>
     public ITransfer Begin(string kind, string? id = null)
     {
-        Transfer ??= Services.Transfers.Begin("http", _who?.UserName ?? "", Peer.Address.ToString(), kind, id);
+        if (Transfer is null)
+        {
+            Transfer = new CountedTransfer(Services.Transfers.Begin("http", _who?.UserName ?? "", Peer.Address.ToString(), kind, id), kind);
+            Transfer.Note($"{Request.Protocol}{(IsSecure ? " with TLS" : "")}{(Peer.IsForwarded ? " through a proxy" : "")}");
+        }
+
         if (!Response.HasStarted)
         {
             Response.Headers["Transfer-Id"] = Transfer.Id;

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Text.Json;
 using Fluxd.Core;
@@ -13,6 +12,8 @@ using Fluxd.Transports.Http.Uploads;
 using Fluxd.Transports.Http.Wire;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Fluxd.Transports.Http;
@@ -24,9 +25,8 @@ namespace Fluxd.Transports.Http;
 /// </summary>
 public sealed partial class HttpApi : IDisposable
 {
-    private static readonly Meter Meter = new("Fluxd");
-    private static readonly Counter<long> Requests = Meter.CreateCounter<long>("fluxd.http.requests", "{request}");
-    private static readonly Histogram<double> Duration = Meter.CreateHistogram<double>("fluxd.http.duration", "s");
+    private static readonly Counter<long> Requests = FluxTelemetry.Meter.CreateCounter<long>("fluxd.http.requests", "{request}", "Answered requests, by route and status");
+    private static readonly Histogram<double> Duration = FluxTelemetry.Meter.CreateHistogram<double>("fluxd.http.duration", "s", "From a request's head to its answer's end, by route");
 
     private readonly RouteTable _routes;
     private readonly HttpAuthentication _authentication;
@@ -87,8 +87,28 @@ public sealed partial class HttpApi : IDisposable
     /// <summary>The middleware. Put it before everything that must not be reached by plain HTTP from afar.</summary>
     public async Task HandleAsync(HttpContext http, RequestDelegate next)
     {
-        var options = Services.Options();
+        var (options, rawPath) = (Services.Options(), RawPath(http));
+        var line = new RequestLine(http, rawPath);
+        try
+        {
+            await ServeAsync(http, next, options, rawPath, line);
+        }
+        finally
+        {
+            line.End(_log, options);
+            if (line.Exchange?.Route is { } route)
+            {
+                var tag = new KeyValuePair<string, object?>("route", route.Pattern);
+                Requests.Add(1, tag, new("status", http.Response.StatusCode));
+                Duration.Record(line.Duration.TotalSeconds, tag);
+            }
+        }
+    }
+
+    private async Task ServeAsync(HttpContext http, RequestDelegate next, HttpOptions options, string rawPath, RequestLine line)
+    {
         var peer = _peers.Resolve(http, options);
+        line.Peer = peer.Info;
         SecurityHeaders.Set(http, options, peer);
         if (peer.RefusePlain)
         {
@@ -96,7 +116,6 @@ public sealed partial class HttpApi : IDisposable
             return;
         }
 
-        var rawPath = RawPath(http);
         var segments = HttpPaths.Split(rawPath);
         var method = MethodOverride.Read(http.Request, options);
         if (Cors.Handle(http, options, method))
@@ -120,12 +139,8 @@ public sealed partial class HttpApi : IDisposable
         }
 
         var exchange = new Exchange(this, http, route, segments, method) { Peer = peer.Info, IsSecure = peer.IsSecure, IsTrusted = peer.Trusted, ForwardedHost = peer.Host };
-        var started = Stopwatch.GetTimestamp();
+        line.Exchange = exchange;
         await GuardAsync(http, exchange, () => RunAsync(exchange, options, http.RequestAborted));
-        var tag = new KeyValuePair<string, object?>("route", route.Pattern);
-        Requests.Add(1, tag, new("status", http.Response.StatusCode));
-        Duration.Record(Stopwatch.GetElapsedTime(started).TotalSeconds, tag);
-        LogRequest(_log, route.Method, route.Pattern, http.Response.StatusCode, exchange.Transfer?.Id);
     }
 
     private static async Task NextOrNotFoundAsync(HttpContext http, RequestDelegate next)
@@ -170,6 +185,11 @@ public sealed partial class HttpApi : IDisposable
         var decision = await Services.Coordinator.TakeAsync(limiter, key, 1, ct);
         if (!decision.Allowed)
         {
+            if (exchange.Route.Has(RouteTraits.Transfer))
+            {
+                exchange.Begin("request").Note($"limiter: {limiter.Name}, {decision.Limit} in {limiter.Window.TotalSeconds:0} s");
+            }
+
             throw RateLimit.Refuse(limiter, decision);
         }
     }
@@ -184,7 +204,7 @@ public sealed partial class HttpApi : IDisposable
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
-            exchange?.Transfer?.End("client closed");
+            exchange?.Transfer?.End(IsStopping(http) ? "server closed: it is stopping" : "client closed");
         }
         catch (Exception error)
         {
@@ -196,10 +216,15 @@ public sealed partial class HttpApi : IDisposable
         }
     }
 
+    /// <summary>Kestrel cuts what runs longer than the drain in the same way as clients do.</summary>
+    private static bool IsStopping(HttpContext http) =>
+        http.RequestServices?.GetService<IHostApplicationLifetime>()?.ApplicationStopping.IsCancellationRequested ?? false;
+
     private async Task FailAsync(HttpContext http, Exchange? exchange, Exception error)
     {
         var transfer = exchange is { } x && x.Route.Has(RouteTraits.Transfer) ? x.Begin("request") : exchange?.Transfer;
         var problem = HttpErrors.Describe(error, transfer?.Id);
+        FluxTelemetry.Refused("http", problem.Code);
         transfer?.End(problem.Code);
         if (problem.Status == 500)
         {
@@ -266,9 +291,6 @@ public sealed partial class HttpApi : IDisposable
         var end = raw.AsSpan().IndexOfAny('?', '#');
         return end < 0 ? raw : raw[..end];
     }
-
-    [LoggerMessage(5001, LogLevel.Debug, "{Method} {Route} {Status} {Transfer}")]
-    private static partial void LogRequest(ILogger logger, string method, string route, int status, string? transfer);
 
     [LoggerMessage(5002, LogLevel.Error, "A request to {Route} failed in a way nobody foresaw (transfer {Transfer})")]
     private static partial void LogFailure(ILogger logger, Exception error, string route, string? transfer);

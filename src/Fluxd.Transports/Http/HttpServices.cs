@@ -70,6 +70,11 @@ public sealed record HttpOptions
 
     public Limiter Account { get; init; } = Limiters.Account;
 
+    public LoggedRequests LogRequests { get; init; } = LoggedRequests.All;
+
+    /// <summary>Whole paths in the log, with the names of files; else the route's pattern.</summary>
+    public bool LogNames { get; init; }
+
     /// <summary>Accept PATCH, HEAD and DELETE as POST with X-HTTP-Method-Override.</summary>
     public bool MethodOverride { get; init; } = true;
 

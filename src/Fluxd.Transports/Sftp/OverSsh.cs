@@ -9,7 +9,7 @@ public static class SftpOverSsh
 {
     public static SshServices Services(SftpServices services) => new(
         [new Subsystem(services)],
-        [.. RemoteCommands.Over(services.Files, services.Clock).Select(command => new Command(command.Key, command.Value))]);
+        [.. RemoteCommands.Over(services.Files, services.Clock).Select(command => new Command(command.Key, command.Value, services))]);
 
     private sealed class Subsystem(SftpServices services) : ISshSubsystem
     {
@@ -17,25 +17,31 @@ public static class SftpOverSsh
 
         public async Task<int> RunAsync(ISshChannel channel, CancellationToken ct)
         {
-            using var session = new SftpSession(services, new SftpClient(channel.Principal, channel.Peer.Address.ToString(), channel.ClientVersion));
+            var client = new SftpClient(channel.Principal, channel.Peer.Address.ToString(), channel.ClientVersion) { EndedBecause = () => channel.EndedBecause };
+            using var session = new SftpSession(services, client);
             await session.RunAsync(channel, channel.Draining, ct);
             return 0;
         }
     }
 
-    private sealed class Command(string name, IRemoteCommand command) : ISshCommand
+    private sealed class Command(string name, IRemoteCommand command, SftpServices services) : ISshCommand
     {
         public string Name => name;
 
         public async Task<int> RunAsync(ISshChannel channel, IReadOnlyList<ReadOnlyMemory<byte>> arguments, CancellationToken ct)
         {
-            var call = new RemoteCommandCall([.. arguments.Select(word => word.ToArray())], channel.Principal, channel, channel.WriteErrorAsync);
+            var call = new RemoteCommandCall([.. arguments.Select(word => word.ToArray())], channel.Principal, channel, channel.WriteErrorAsync)
+            {
+                Begin = kind => services.Transfers?.Begin("sftp", channel.Principal.UserName, channel.Peer.Address.ToString(), kind),
+                EndedBecause = () => channel.EndedBecause,
+            };
             try
             {
                 return await command.RunAsync(call, ct);
             }
             catch (FluxException error)
             {
+                FluxTelemetry.Refused("sftp", error.Error);
                 await channel.WriteErrorAsync($"{name}: {error.Message}", ct);
                 return 1;
             }

@@ -1,7 +1,9 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Diagnostics;
 using Fluxd.Core;
 using Fluxd.Core.Files;
+using Fluxd.Core.Transfers;
 
 namespace Fluxd.Transports.Sftp;
 
@@ -106,6 +108,7 @@ public sealed partial class SftpSession
                 await handle.Tail;
             }
 
+            var started = Stopwatch.GetTimestamp();
             foreach (var part in data)
             {
                 await handle.File.WriteAsync(offset, part, ct);
@@ -113,6 +116,7 @@ public sealed partial class SftpSession
             }
 
             handle.Transfer?.Accepted(data.Length);
+            handle.Transfer?.Waited("a write", Stopwatch.GetElapsedTime(started));
             await OkAsync(id, flush: false, ct);
         }
         catch (FluxException error)
@@ -143,13 +147,14 @@ public sealed partial class SftpSession
             await using var file = handle.File;
             try
             {
+                var started = Stopwatch.GetTimestamp();
                 var node = await file.CloseAsync(c);
                 if (handle.Writes)
                 {
-                    transfer?.Durable(node.Size);
+                    transfer?.Durable(node.Size, Stopwatch.GetElapsedTime(started));
                 }
 
-                transfer?.End("closed");
+                transfer?.End("done");
             }
             catch (FluxException error)
             {

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.IO.Pipelines;
 using Fluxd.Core;
 using Fluxd.Core.Accounts;
@@ -12,7 +13,11 @@ namespace Fluxd.Transports.Sftp;
 public sealed record SftpServices(IFiles Files, IAuthenticator Authenticator, ITransfers? Transfers, TimeProvider Clock, ILogger Logger);
 
 /// <param name="ClientVersion">The client's SSH identification: it decides the argument order of SYMLINK.</param>
-public sealed record SftpClient(Principal Principal, string PeerText, string ClientVersion);
+public sealed record SftpClient(Principal Principal, string PeerText, string ClientVersion)
+{
+    /// <summary>Why the server ended the connection; null where the client did.</summary>
+    public Func<string?> EndedBecause { get; init; } = () => null;
+}
 
 /// <summary>
 /// One SFTP version 3 conversation over a channel's pipe. The receive loop takes packets in order; READ and WRITE are
@@ -32,6 +37,7 @@ public sealed partial class SftpSession : IDisposable
     private readonly bool _symlinkByDraft;
     private SftpOutput _output = null!; // from the first moment of RunAsync
     private bool _initialized;
+    private SftpPacketType _current;
 
     public SftpSession(SftpServices services, SftpClient client)
     {
@@ -140,6 +146,7 @@ public sealed partial class SftpSession : IDisposable
             throw new SftpFormatException("the account or its credential was withdrawn");
         }
 
+        _current = type;
         try
         {
             return HandleAsync(type, id, ref reader, ct);
@@ -190,6 +197,7 @@ public sealed partial class SftpSession : IDisposable
     private ValueTask RefuseAsync(uint id, FluxException error, bool flush, CancellationToken ct)
     {
         Log.Refused(_services.Logger, _client.PeerText, error.Error);
+        FluxTelemetry.Refused("sftp", error.Error);
         return _output.SendStatusAsync(id, SftpErrors.StatusOf(error.Error), SftpErrors.TextOf(error), flush, ct);
     }
 
@@ -201,6 +209,7 @@ public sealed partial class SftpSession : IDisposable
     /// </summary>
     private async ValueTask<Task> StartAsync(uint id, Task after, Func<CancellationToken, ValueTask> work, CancellationToken ct)
     {
+        var (operation, started) = (_current, Stopwatch.GetTimestamp());
         await _slots.WaitAsync(ct);
         var task = RunAsync();
         if (!task.IsCompleted)
@@ -217,9 +226,11 @@ public sealed partial class SftpSession : IDisposable
             {
                 await after;
                 await work(ct);
+                Log.Done(_services.Logger, operation, "Ok", Milliseconds(started), Who.UserName, _client.PeerText);
             }
             catch (FluxException error)
             {
+                Log.Done(_services.Logger, operation, error.Error.ToString(), Milliseconds(started), Who.UserName, _client.PeerText);
                 await RefuseQuietlyAsync(id, error, ct);
             }
             catch (OperationCanceledException)
@@ -237,6 +248,8 @@ public sealed partial class SftpSession : IDisposable
             }
         }
     }
+
+    private static double Milliseconds(long started) => Stopwatch.GetElapsedTime(started).TotalMilliseconds;
 
     private async ValueTask RefuseQuietlyAsync(uint id, FluxException error, CancellationToken ct)
     {
@@ -274,7 +287,7 @@ public sealed partial class SftpSession : IDisposable
                 Log.Refused(_services.Logger, _client.PeerText, error.Error);
             }
 
-            handle.Transfer?.End("connection ended");
+            handle.Transfer?.End(_client.EndedBecause() is { } reason ? $"server closed: {reason}" : "client closed");
             handle.Transfer?.Dispose();
         }
     }
@@ -296,6 +309,9 @@ public sealed partial class SftpSession : IDisposable
         [LoggerMessage(3103, LogLevel.Error, "SFTP of {Peer}: an operation failed in a way that is a bug")]
         public static partial void Failed(ILogger logger, Exception error, string peer);
 
-        // Next free: 3104
+        [LoggerMessage(3104, LogLevel.Debug, "SFTP {Method} {Status} in {DurationMs} ms by {User} from {Remote}")]
+        public static partial void Done(ILogger logger, SftpPacketType method, string status, double durationMs, string user, string remote);
+
+        // Next free: 3105
     }
 }

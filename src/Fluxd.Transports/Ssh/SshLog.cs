@@ -37,6 +37,9 @@ internal static partial class SshLog
     [LoggerMessage(4009, LogLevel.Debug, "SSH connection from {Address} refused for {Seconds} s more: too many failures")]
     public static partial void Penalized(ILogger logger, IPAddress address, int seconds);
 
+    [LoggerMessage(4013, LogLevel.Information, "SSH session of {User} from {Remote} ended after {DurationMs} ms: {Reason}")]
+    public static partial void SessionEnded(ILogger logger, string user, IPAddress remote, long durationMs, string reason);
+
     [LoggerMessage(4012, LogLevel.Warning, "SSH connection from {Address} turned away: [limits] connections is reached")]
     public static partial void Full(ILogger logger, IPAddress address);
 

@@ -157,7 +157,7 @@ internal sealed partial class SshServerSession
         }
 
         _channelNumbersUsed = Math.Max(_channelNumbersUsed, id + 1);
-        var context = new SshChannelContext(Principal!, _peer, ClientVersion, _options.Authenticator, _options.Coordinator, Draining);
+        var context = new SshChannelContext(Principal!, _peer, ClientVersion, _options.Authenticator, _options.Coordinator, Draining) { EndedBecause = () => EndedBecause };
         _channels[id] = new SshChannel(id, remote, window, packet, _outbound, context, _stop.Token);
         _outbound.Send(new SshWriter(MessageId.ChannelOpenConfirmation)
             .UInt32(remote).UInt32(id).UInt32(SshLimits.WindowBytes).UInt32(SshLimits.ChannelPacketBytesMax));
@@ -345,7 +345,7 @@ internal sealed partial class SshServerSession
 
     private async Task EndChannelsAsync()
     {
-        Abort("the connection has ended");
+        Abort(ClientClosed);
         foreach (var channel in _channels.Values)
         {
             channel.Abandon();

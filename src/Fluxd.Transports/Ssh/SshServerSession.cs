@@ -26,6 +26,7 @@ internal sealed partial class SshServerSession : IDisposable
     private readonly AsyncSignal _roomForReplies = new();
     private readonly ITimer _deadline;
     private readonly long _acceptedAt;
+    private const string ClientClosed = "the connection has ended";
     private string? _abortReason;
     private bool _ended;
 
@@ -70,6 +71,9 @@ internal sealed partial class SshServerSession : IDisposable
             Leave();
         }
     }
+
+    /// <summary>Why the server ended the connection; null while it has not, and where the client did.</summary>
+    private string? EndedBecause => _abortReason is { } reason && reason != ClientClosed ? reason : null;
 
     /// <summary>Ends the connection; from any thread, does not block.</summary>
     public void Abort(string reason)
@@ -190,6 +194,11 @@ internal sealed partial class SshServerSession : IDisposable
         }
 
         await EndChannelsAsync();
+        if (Principal is { } who)
+        {
+            SshLog.SessionEnded(_options.Logger, who.UserName, _peer.Address, (long)_options.Time.GetElapsedTime(_acceptedAt).TotalMilliseconds, EndedBecause ?? "client closed");
+        }
+
         _registration?.Dispose();
         await _transport.Output.CompleteAsync();
         await _transport.Input.CompleteAsync();

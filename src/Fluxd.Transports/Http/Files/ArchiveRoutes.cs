@@ -83,6 +83,7 @@ internal static class ArchiveRoutes
                 {
                     var now = await file.StatAsync(ct);
                     await archive.FileAsync(name, now, new OpenFileStream(file, now.Size), ct);
+                    x.Transfer!.Accepted(now.Size);
                 }
 
                 break;

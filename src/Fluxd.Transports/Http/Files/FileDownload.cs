@@ -107,8 +107,7 @@ internal static class FileDownload
 
         if (!x.IsHead && range.Length > 0)
         {
-            await FileSender.SendAsync(file, range, x.Response.BodyWriter, ct);
-            x.Transfer?.Accepted(range.Length);
+            await FileSender.SendAsync(x, file, range, x.Response.BodyWriter, ct);
         }
     }
 

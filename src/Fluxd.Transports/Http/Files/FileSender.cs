@@ -9,7 +9,7 @@ namespace Fluxd.Transports.Http.Files;
 /// <summary>Streams ranges of an open file into a response. Bytes are read straight into the response's own memory.</summary>
 internal static class FileSender
 {
-    public static async Task SendAsync(IOpenFile file, SentRange range, PipeWriter writer, CancellationToken ct)
+    public static async Task SendAsync(Exchange x, IOpenFile file, SentRange range, PipeWriter writer, CancellationToken ct)
     {
         var offset = range.First;
         while (offset <= range.Last)
@@ -24,6 +24,7 @@ internal static class FileSender
 
             offset += count;
             writer.Advance(count);
+            x.Transfer?.Accepted(count);
             var flushed = await writer.FlushAsync(ct);
             if (flushed.IsCompleted)
             {
@@ -51,7 +52,7 @@ internal static class FileSender
         for (var i = 0; i < ranges.Count; i++)
         {
             await writer.WriteAsync(heads[i], ct);
-            await SendAsync(file, ranges[i], writer, ct);
+            await SendAsync(x, file, ranges[i], writer, ct);
         }
 
         await writer.WriteAsync(tail, ct);

@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using Fluxd.Core;
 using Fluxd.Core.Files;
+using Fluxd.Core.Transfers;
 using Fluxd.Core.Uploads;
 using Fluxd.Transports.Http.Uploads;
 
@@ -69,6 +71,7 @@ internal static class FileUpload
         var file = await OpenAsync(files, x, request, ct);
         await using (file)
         {
+            var started = Stopwatch.GetTimestamp();
             await file.WriteAsync(0, body, ct);
             if (Attributes(x) is { } attributes)
             {
@@ -76,7 +79,7 @@ internal static class FileUpload
             }
 
             var node = await file.CloseAsync(ct);
-            x.Transfer.Durable(body.Length);
+            x.Transfer.Durable(body.Length, Stopwatch.GetElapsedTime(started));
             return (node, existed);
         }
     }

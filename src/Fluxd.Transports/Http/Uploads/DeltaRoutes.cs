@@ -1,9 +1,11 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.IO.Pipelines;
 using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Chunking;
+using Fluxd.Core.Transfers;
 using Fluxd.Core.Uploads;
 using Fluxd.Transports.Http.Files;
 using Fluxd.Transports.Http.Wire;
@@ -50,6 +52,7 @@ internal static class DeltaRoutes
         var hash = Hash(x.Segment("hash"));
         var bytes = await SmallBody.ReadAsync(x.Request.BodyReader, (int)length, ct);
         await x.Services.Chunks.PutAsync(x.Who, UploadBytes.Id(x), hash, bytes, ct);
+        x.Begin("upload").Accepted(bytes.Length);
         await x.AnswerAsync(204);
     }
 
@@ -60,6 +63,7 @@ internal static class DeltaRoutes
         while (await ReadChunkAsync(reader, ct) is { } chunk)
         {
             await x.Services.Chunks.PutAsync(x.Who, id, chunk.Hash, chunk.Bytes, ct);
+            x.Begin("upload").Accepted(chunk.Bytes.Length);
         }
 
         await x.AnswerAsync(204);
@@ -93,7 +97,9 @@ internal static class DeltaRoutes
     private static async Task AppendAsync(Exchange x, CancellationToken ct)
     {
         var body = await x.ReadJsonAsync(WireJson.Default.RecipeBody, ct);
+        var started = Stopwatch.GetTimestamp();
         var answer = await x.Services.Chunks.AppendAsync(x.Who, UploadBytes.Id(x), body.Offset, Recipe(body.Chunks), ct);
+        x.Begin("upload").Durable(answer.DurableOffset - body.Offset, Stopwatch.GetElapsedTime(started));
         await x.JsonAsync(200, new RecipeAnswer(answer.DurableOffset, answer.Missing), WireJson.Default.RecipeAnswer, ct);
     }
 

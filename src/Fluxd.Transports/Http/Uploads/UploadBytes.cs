@@ -1,7 +1,9 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.IO.Pipelines;
 using Fluxd.Core;
 using Fluxd.Core.Files;
+using Fluxd.Core.Transfers;
 using Fluxd.Core.Uploads;
 using Fluxd.Transports.Http.Files;
 
@@ -13,7 +15,7 @@ internal static class UploadBytes
     /// <returns>The durable offset after the body.</returns>
     public static async Task<long> AppendAsync(Exchange x, UploadId id, long offset, CancellationToken ct)
     {
-        x.Begin("upload");
+        x.Begin("upload").Note($"upload {id}");
         await using var writer = await x.Services.Uploads.OpenAsync(x.Who, id, ct);
         if (writer.Offset != offset)
         {
@@ -23,8 +25,9 @@ internal static class UploadBytes
         await CopyAsync(x, writer, ct);
 
         // The bytes are here: making them durable must not stop because the client stopped listening.
+        var started = Stopwatch.GetTimestamp();
         var durable = await writer.FlushAsync(CancellationToken.None);
-        x.Transfer!.Durable(durable - offset);
+        x.Transfer!.Durable(durable - offset, Stopwatch.GetElapsedTime(started));
         return durable;
     }
 
@@ -45,8 +48,10 @@ internal static class UploadBytes
                         throw new FluxException(FluxError.TooLarge, $"One part may have {maximum} bytes here; what arrived before is kept.");
                     }
 
+                    var started = Stopwatch.GetTimestamp();
                     await writer.WriteAsync(segment, ct);
                     x.Transfer!.Accepted(segment.Length);
+                    x.Transfer.Waited("a write", Stopwatch.GetElapsedTime(started));
                 }
             }
             finally
@@ -83,7 +88,7 @@ internal static class UploadBytes
             throw new FluxException(FluxError.TooLarge, $"A part with a checksum has at most {HttpLimits.ChecksummedPartBytesMax} bytes.");
         }
 
-        x.Begin("upload");
+        x.Begin("upload").Note($"upload {id}");
         await x.Api.ChecksummedParts.WaitAsync(ct);
         try
         {
@@ -95,8 +100,12 @@ internal static class UploadBytes
                 throw OffsetMismatch(writer.Offset, offset);
             }
 
+            var started = Stopwatch.GetTimestamp();
             await writer.WriteAsync(body, ct);
-            return await writer.FlushAsync(CancellationToken.None);
+            x.Transfer!.Accepted(body.Length);
+            var durable = await writer.FlushAsync(CancellationToken.None);
+            x.Transfer.Durable(durable - offset, Stopwatch.GetElapsedTime(started));
+            return durable;
         }
         finally
         {

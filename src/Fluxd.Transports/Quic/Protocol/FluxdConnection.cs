@@ -47,6 +47,7 @@ internal sealed partial class FluxdConnection(MultiplexedConnectionContext trans
         {
             _principal.TrySetCanceled();
             await Task.WhenAll(Running());
+            EndTransfers();
             _session?.Dispose();
             _idle.TrySetResult();
             await transport.DisposeAsync();
@@ -178,6 +179,7 @@ internal sealed partial class FluxdConnection(MultiplexedConnectionContext trans
 
     public void Abort(long code, string reason)
     {
+        Interlocked.CompareExchange(ref _endedBecause, reason, null);
         if (transport.Features.Get<IProtocolErrorCodeFeature>() is { } error)
         {
             error.Error = code;

@@ -28,6 +28,9 @@ internal static class FluxdProtocol
 
     /// <summary>A login that is kept on a disk ends after a day; the same as HTTP's.</summary>
     public const int TokenSecondsMax = 24 * 3600;
+
+    /// <summary>Uploads of one connection whose timelines are kept at once: clients run a few.</summary>
+    public const int TimelinesPerConnectionMax = 256;
 }
 
 internal enum FluxdOperation : byte

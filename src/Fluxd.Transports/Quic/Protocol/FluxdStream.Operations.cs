@@ -1,8 +1,10 @@
 using System.Buffers;
+using System.Diagnostics;
 using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Chunking;
 using Fluxd.Core.Files;
+using Fluxd.Core.Transfers;
 using Fluxd.Core.Uploads;
 
 namespace Fluxd.Transports.Quic.Protocol;
@@ -79,7 +81,7 @@ internal sealed partial class FluxdStream
         }
 
         var length = wanted < 0 ? node.Size - offset : Math.Min(wanted, node.Size - offset);
-        using var transfer = connection.Services.Transfers?.Begin(QuicFrontend.FrontendName, who.UserName, connection.Peer.Address.ToString(), "download");
+        using var transfer = connection.Begin(who, "download");
         await AnswerAsync(Ok().Node(node).I64(offset).I64(length), ct);
         for (var end = offset + length; offset < end;)
         {
@@ -91,10 +93,11 @@ internal sealed partial class FluxdStream
             }
 
             _output.Advance(count);
+            transfer?.Accepted(count);
             offset += count;
             if ((await _output.FlushAsync(ct)).IsCompleted)
             {
-                transfer?.End("cancelled");
+                transfer?.End("client cancelled");
                 return;
             }
         }
@@ -112,7 +115,9 @@ internal sealed partial class FluxdStream
     {
         var reader = new FrameReader(fields.Span);
         var request = FluxdRecords.Request(ref reader);
-        await AnswerAsync(Ok().Upload(await Uploads.CreateAsync(who, request, ct)), ct);
+        var upload = await Uploads.CreateAsync(who, request, ct);
+        connection.TransferOf(upload.Id, who);
+        await AnswerAsync(Ok().Upload(upload), ct);
     }
 
     private async Task GetUploadAsync(ReadOnlyMemory<byte> fields, Principal who, CancellationToken ct) =>
@@ -124,7 +129,7 @@ internal sealed partial class FluxdStream
         var reader = new FrameReader(fields.Span);
         var id = reader.Upload();
         var offset = reader.I64();
-        using var transfer = connection.Services.Transfers?.Begin(QuicFrontend.FrontendName, who.UserName, connection.Peer.Address.ToString(), "upload", id.ToString());
+        var transfer = connection.TransferOf(id, who);
         await using var writer = await Uploads.OpenAsync(who, id, ct);
         if (writer.Offset != offset)
         {
@@ -136,8 +141,10 @@ internal sealed partial class FluxdStream
             var read = await _input.ReadAsync(ct);
             foreach (var segment in read.Buffer)
             {
+                var began = Stopwatch.GetTimestamp();
                 await writer.WriteAsync(segment, ct);
                 transfer?.Accepted(segment.Length);
+                transfer?.Waited("a write", Stopwatch.GetElapsedTime(began));
             }
 
             _input.AdvanceTo(read.Buffer.End);
@@ -147,8 +154,9 @@ internal sealed partial class FluxdStream
             }
         }
 
+        var flushing = Stopwatch.GetTimestamp();
         var durable = await writer.FlushAsync(ct);
-        transfer?.End("done");
+        transfer?.Durable(durable - offset, Stopwatch.GetElapsedTime(flushing));
         await AnswerAsync(Ok().I64(durable), ct);
     }
 
@@ -188,6 +196,7 @@ internal sealed partial class FluxdStream
         {
             await ReadExactlyAsync(buffer.AsMemory(0, length), ct);
             await connection.Services.Chunks.PutAsync(who, id, hash, buffer.AsMemory(0, length), ct);
+            connection.TransferOf(id, who)?.Accepted(length);
         }
         finally
         {
@@ -225,7 +234,9 @@ internal sealed partial class FluxdStream
     private async Task AppendRecipeAsync(ReadOnlyMemory<byte> fields, Principal who, CancellationToken ct)
     {
         var (id, offset, recipe) = ReadRecipe(fields.Span);
+        var began = Stopwatch.GetTimestamp();
         var result = await connection.Services.Chunks.AppendAsync(who, id, offset, recipe, ct);
+        connection.TransferOf(id, who)?.Durable(result.DurableOffset - offset, Stopwatch.GetElapsedTime(began));
         var frame = Ok().I64(result.DurableOffset).U32(result.Missing.Count);
         foreach (var index in result.Missing)
         {
@@ -252,12 +263,16 @@ internal sealed partial class FluxdStream
     private async Task CommitAsync(ReadOnlyMemory<byte> fields, Principal who, CancellationToken ct)
     {
         var id = ReadUpload(fields.Span);
-        await AnswerAsync(Ok().Upload(await Uploads.CompleteAsync(who, id, ct)), ct);
+        var done = await Uploads.CompleteAsync(who, id, ct);
+        connection.EndTransfer(id, "done");
+        await AnswerAsync(Ok().Upload(done), ct);
     }
 
     private async Task CancelUploadAsync(ReadOnlyMemory<byte> fields, Principal who, CancellationToken ct)
     {
-        await Uploads.CancelAsync(who, ReadUpload(fields.Span), ct);
+        var id = ReadUpload(fields.Span);
+        await Uploads.CancelAsync(who, id, ct);
+        connection.EndTransfer(id, "client cancelled");
         await AnswerAsync(Ok(), ct);
     }
 

@@ -55,6 +55,7 @@ internal sealed partial class FluxdStream(FluxdConnection connection, Connection
 
     private async Task RefuseAsync(FluxException error, CancellationToken ct)
     {
+        FluxTelemetry.Refused(QuicFrontend.FrontendName, error.Error);
         try
         {
             await AnswerAsync(ErrorFrame(error), ct);

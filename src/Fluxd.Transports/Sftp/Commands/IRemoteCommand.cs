@@ -2,6 +2,7 @@ using System.IO.Pipelines;
 using System.Text;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
+using Fluxd.Core.Transfers;
 
 namespace Fluxd.Transports.Sftp.Commands;
 
@@ -9,6 +10,15 @@ namespace Fluxd.Transports.Sftp.Commands;
 /// <param name="Arguments">The words after the command's name, quotes taken away, byte for byte.</param>
 public sealed record RemoteCommandCall(IReadOnlyList<byte[]> Arguments, Principal Who, IDuplexPipe Io, Func<string, CancellationToken, ValueTask> Errors)
 {
+    /// <summary>Begins the timeline of one file's transfer of a kind ("read", "write"); null where nobody keeps them.</summary>
+    public Func<string, ITransfer?> Begin { get; init; } = _ => null;
+
+    /// <summary>Why the server ended the connection; null where the client did.</summary>
+    public Func<string?> EndedBecause { get; init; } = () => null;
+
+    /// <summary>The word for a transfer that was cut off.</summary>
+    internal string Closed => EndedBecause() is { } reason ? $"server closed: {reason}" : "client closed";
+
     public ValueTask<FlushResult> PrintAsync(string text, CancellationToken ct) => Io.Output.WriteAsync(Encoding.UTF8.GetBytes(text), ct);
 
     public ValueTask PrintErrorAsync(string text, CancellationToken ct) => Errors(text, ct);

@@ -19,8 +19,8 @@ internal sealed class ScpCommand(IFiles files, TimeProvider clock) : IRemoteComm
         try
         {
             return options.Contains('t')
-                ? await new ScpSink(files, call.Who, wire, options).ReceiveAsync(FilePath.Parse(operands[0]), ct)
-                : await new ScpSource(files, call.Who, wire, options, clock).SendAsync(operands, ct);
+                ? await new ScpSink(files, call, wire, options).ReceiveAsync(FilePath.Parse(operands[0]), ct)
+                : await new ScpSource(files, call, wire, options, clock).SendAsync(operands, ct);
         }
         catch (FluxException error)
         {

@@ -1,6 +1,7 @@
+using System.Diagnostics;
 using Fluxd.Core;
-using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
+using Fluxd.Core.Transfers;
 
 namespace Fluxd.Transports.Sftp.Commands;
 
@@ -8,7 +9,7 @@ namespace Fluxd.Transports.Sftp.Commands;
 /// <c>scp -t</c>. A refused file is complained of and skipped, as OpenSSH does; a file whose bytes stop coming is
 /// never published. Each file is durable before its last answer.
 /// </summary>
-internal sealed class ScpSink(IFiles files, Principal who, ScpWire wire, HashSet<char> options)
+internal sealed class ScpSink(IFiles files, RemoteCommandCall call, ScpWire wire, HashSet<char> options)
 {
     private readonly bool _recursive = options.Contains('r');
     private readonly bool _keepTimes = options.Contains('p');
@@ -82,42 +83,52 @@ internal sealed class ScpSink(IFiles files, Principal who, ScpWire wire, HashSet
 
         if (!await IsFolderAsync(path, ct))
         {
-            await files.MakeFolderAsync(who, path, new AttributeChange { Mode = entry.Mode }, parents: false, ct);
+            await files.MakeFolderAsync(call.Who, path, new AttributeChange { Mode = entry.Mode }, parents: false, ct);
         }
 
         await wire.AcceptAsync(ct);
         await ReceiveIntoAsync(path, path, ct);
         if (attributes.ModifiedAt is not null)
         {
-            await files.SetAttributesAsync(who, path, attributes, followLink: true, ct);
+            await files.SetAttributesAsync(call.Who, path, attributes, followLink: true, ct);
         }
     }
 
     private async Task FileAsync(ScpLine.Entry entry, FilePath path, AttributeChange attributes, CancellationToken ct)
     {
+        using var transfer = call.Begin("write");
         IOpenFile file;
         try
         {
             file = await files.OpenAsync(
-                who,
+                call.Who,
                 path,
-                new OpenRequest { Access = OpenAccess.Write, Create = true, Truncate = true, Attributes = new AttributeChange { Mode = entry.Mode }, Frontend = "sftp" },
+                new OpenRequest { Access = OpenAccess.Write, Create = true, Truncate = true, Attributes = new AttributeChange { Mode = entry.Mode }, Frontend = "sftp", TransferId = transfer?.Id },
                 ct);
         }
         catch (FluxException error)
         {
+            transfer?.End($"refused: {error.Error}");
             await FailAsync(error, ct);
             return;
         }
 
         await using (file)
         {
-            await wire.AcceptAsync(ct);
-            await TakeAsync(file, entry.Size, attributes, ct);
+            try
+            {
+                await wire.AcceptAsync(ct);
+                await TakeAsync(file, entry.Size, attributes, transfer, ct);
+            }
+            catch (Exception gone) when (gone is OperationCanceledException or EndOfStreamException)
+            {
+                transfer?.End(call.Closed);
+                throw;
+            }
         }
     }
 
-    private async Task TakeAsync(IOpenFile file, long size, AttributeChange attributes, CancellationToken ct)
+    private async Task TakeAsync(IOpenFile file, long size, AttributeChange attributes, ITransfer? transfer, CancellationToken ct)
     {
         var offset = 0L;
         FluxException? refused = null;
@@ -132,7 +143,10 @@ internal sealed class ScpSink(IFiles files, Principal who, ScpWire wire, HashSet
             if (refused is null)
             {
                 await file.SetAttributesAsync(attributes, ct);
+                var started = Stopwatch.GetTimestamp();
                 await file.CloseAsync(ct);
+                transfer?.Durable(offset, Stopwatch.GetElapsedTime(started));
+                transfer?.End("done");
                 await wire.AcceptAsync(ct);
                 return;
             }
@@ -142,6 +156,7 @@ internal sealed class ScpSink(IFiles files, Principal who, ScpWire wire, HashSet
             refused = error;
         }
 
+        transfer?.End($"refused: {refused!.Error}");
         await FailAsync(refused!, ct);
 
         async ValueTask WriteAsync(ReadOnlyMemory<byte> data)
@@ -153,6 +168,7 @@ internal sealed class ScpSink(IFiles files, Principal who, ScpWire wire, HashSet
                 {
                     await file.WriteAsync(offset, data, ct);
                     offset += data.Length;
+                    transfer?.Accepted(data.Length);
                 }
                 catch (FluxException error)
                 {
@@ -165,6 +181,7 @@ internal sealed class ScpSink(IFiles files, Principal who, ScpWire wire, HashSet
     private async Task FailAsync(FluxException error, CancellationToken ct)
     {
         _status = 1;
+        FluxTelemetry.Refused("sftp", error.Error);
         await wire.ComplainAsync(error.Message, ct);
     }
 
@@ -172,7 +189,7 @@ internal sealed class ScpSink(IFiles files, Principal who, ScpWire wire, HashSet
     {
         try
         {
-            return (await files.StatAsync(who, path, followLink: true, ct)).Kind == NodeKind.Folder;
+            return (await files.StatAsync(call.Who, path, followLink: true, ct)).Kind == NodeKind.Folder;
         }
         catch (FluxException error) when (error.Error == FluxError.NotFound)
         {

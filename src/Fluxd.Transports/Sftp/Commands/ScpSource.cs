@@ -1,13 +1,13 @@
 using System.Globalization;
 using System.Text;
 using Fluxd.Core;
-using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
+using Fluxd.Core.Transfers;
 
 namespace Fluxd.Transports.Sftp.Commands;
 
 /// <summary><c>scp -f</c>. Patterns in the last name are expanded here, since no shell does it.</summary>
-internal sealed class ScpSource(IFiles files, Principal who, ScpWire wire, HashSet<char> options, TimeProvider clock)
+internal sealed class ScpSource(IFiles files, RemoteCommandCall call, ScpWire wire, HashSet<char> options, TimeProvider clock)
 {
     private const int DataBytes = SftpLimits.ReadBytesMax;
     private readonly bool _recursive = options.Contains('r');
@@ -46,7 +46,7 @@ internal sealed class ScpSource(IFiles files, Principal who, ScpWire wire, HashS
         string? cursor = null;
         do
         {
-            var page = await files.ListAsync(who, path.Parent, new ListRequest { Cursor = cursor }, ct);
+            var page = await files.ListAsync(call.Who, path.Parent, new ListRequest { Cursor = cursor }, ct);
             found.AddRange(page.Entries.Where(node => Matches(path.Name.Bytes, node.Name.Bytes)).Select(node => path.Parent.Append(node.Name)));
             cursor = page.Next;
         }
@@ -58,7 +58,7 @@ internal sealed class ScpSource(IFiles files, Principal who, ScpWire wire, HashS
     {
         try
         {
-            await files.StatAsync(who, path, followLink: true, ct);
+            await files.StatAsync(call.Who, path, followLink: true, ct);
             return true;
         }
         catch (FluxException error) when (error.Error == FluxError.NotFound)
@@ -104,8 +104,8 @@ internal sealed class ScpSource(IFiles files, Principal who, ScpWire wire, HashS
 
     private async Task SendAsync(FilePath path, CancellationToken ct)
     {
-        var node = await files.StatAsync(who, path, followLink: true, ct);
-        var name = path.IsRoot ? FileName.From(who.UserName) : path.Name;
+        var node = await files.StatAsync(call.Who, path, followLink: true, ct);
+        var name = path.IsRoot ? FileName.From(call.Who.UserName) : path.Name;
         if (name.Bytes.Contains((byte)'\n'))
         {
             throw FluxException.Invalid("A name with a line break can't be sent by this protocol; use sftp.");
@@ -127,22 +127,41 @@ internal sealed class ScpSource(IFiles files, Principal who, ScpWire wire, HashS
 
     private async Task SendFileAsync(FilePath path, FileName name, CancellationToken ct)
     {
-        await using var file = await files.OpenAsync(who, path, new OpenRequest { Access = OpenAccess.Read, Frontend = "sftp" }, ct);
-        var node = await file.StatAsync(ct);
-        if (!await OfferAsync('C', node, node.Size, name, ct))
+        using var transfer = call.Begin("read");
+        try
         {
-            return;
+            await SendFileAsync(path, name, transfer, ct);
         }
-
-        await SendDataAsync(file, node.Size, ct);
-        await wire.AcceptAsync(ct);
-        if (await wire.ReadAnswerAsync(ct) is not null)
+        catch (FluxException error)
         {
-            _status = 1;
+            transfer?.End($"refused: {error.Error}");
+            throw;
+        }
+        catch (Exception gone) when (gone is OperationCanceledException or EndOfStreamException)
+        {
+            transfer?.End(call.Closed);
+            throw;
         }
     }
 
-    private async Task SendDataAsync(IOpenFile file, long size, CancellationToken ct)
+    private async Task SendFileAsync(FilePath path, FileName name, ITransfer? transfer, CancellationToken ct)
+    {
+        await using var file = await files.OpenAsync(call.Who, path, new OpenRequest { Access = OpenAccess.Read, Frontend = "sftp" }, ct);
+        var node = await file.StatAsync(ct);
+        if (!await OfferAsync('C', node, node.Size, name, ct))
+        {
+            transfer?.End("client refused");
+            return;
+        }
+
+        await SendDataAsync(file, node.Size, transfer, ct);
+        await wire.AcceptAsync(ct);
+        var complaint = await wire.ReadAnswerAsync(ct);
+        transfer?.End(complaint is null ? "done" : "client complained");
+        _status = complaint is null ? _status : 1;
+    }
+
+    private async Task SendDataAsync(IOpenFile file, long size, ITransfer? transfer, CancellationToken ct)
     {
         for (var at = 0L; at < size;)
         {
@@ -156,6 +175,7 @@ internal sealed class ScpSource(IFiles files, Principal who, ScpWire wire, HashS
             }
 
             wire.Output.Advance(got);
+            transfer?.Accepted(got);
             at += got;
             await wire.Output.FlushAsync(ct);
         }
@@ -171,7 +191,7 @@ internal sealed class ScpSource(IFiles files, Principal who, ScpWire wire, HashS
         string? cursor = null;
         do
         {
-            var page = await files.ListAsync(who, path, new ListRequest { Cursor = cursor }, ct);
+            var page = await files.ListAsync(call.Who, path, new ListRequest { Cursor = cursor }, ct);
             foreach (var entry in page.Entries)
             {
                 await TrySendAsync(path.Append(entry.Name), ct);

@@ -25,6 +25,9 @@ public interface ISshChannel : IDuplexPipe
     /// <summary>Is the credential of this connection still good? Ask before each operation.</summary>
     bool IsStillValid { get; }
 
+    /// <summary>Why the server ended the connection; null where it did not, so that the client is who closed.</summary>
+    string? EndedBecause { get; }
+
     ICoordinator Coordinator { get; }
 
     /// <summary>Cancelled when the server stops: a service with nothing open returns at once, one with open files when they are closed.</summary>

@@ -33,6 +33,7 @@ internal sealed class SshChannel : ISshChannel, IDisposable
     private readonly uint _remote;
     private readonly int _remotePacket;
     private readonly IAuthenticator _authenticator;
+    private readonly Func<string?> _endedBecause;
     private long _remoteWindow;
     private long _localWindow = SshLimits.WindowBytes;
     private long _consumed;
@@ -48,7 +49,7 @@ internal sealed class SshChannel : ISshChannel, IDisposable
         _remoteWindow = remoteWindow;
         _remotePacket = (int)Math.Min(remotePacket, SshLimits.SendDataBytesMax);
         _outbound = outbound;
-        _authenticator = context.Authenticator;
+        (_authenticator, _endedBecause) = (context.Authenticator, context.EndedBecause);
         (Principal, Peer, ClientVersion, Coordinator, Draining) = (context.Principal, context.Peer, context.ClientVersion, context.Coordinator, context.Draining);
         _closed = CancellationTokenSource.CreateLinkedTokenSource(ct);
         Input = new ChannelInput(_input.Reader, Consumed);
@@ -70,6 +71,8 @@ internal sealed class SshChannel : ISshChannel, IDisposable
     public ICoordinator Coordinator { get; }
 
     public CancellationToken Draining { get; }
+
+    public string? EndedBecause => _endedBecause();
 
     public bool IsStillValid => _authenticator.IsStillValid(Principal);
 
