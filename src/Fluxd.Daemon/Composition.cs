@@ -13,6 +13,7 @@ using Fluxd.Daemon.Http;
 using Fluxd.Daemon.Telemetry;
 using Fluxd.Store;
 using Fluxd.Store.Accounts;
+using Fluxd.Store.Feed;
 using Fluxd.Store.Files;
 using Fluxd.Store.Upkeep;
 using Fluxd.Transports.Http;
@@ -217,6 +218,8 @@ internal sealed partial class Composition : IAsyncDisposable
             Authenticator = _authenticator,
             Coordinator = _coordinator,
             Sessions = Identity.Sessions,
+            SignIns = Identity.SignIns,
+            PushAnswers = new PushAnswerRows(_store.Catalog),
             Transfers = Transfers,
             Clock = TimeProvider.System,
             Loggers = _loggers,

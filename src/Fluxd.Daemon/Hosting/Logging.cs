@@ -36,6 +36,7 @@ internal sealed class Logging : IDisposable
             // A bind that fails is told in one plain sentence, not in the host's stack.
             .MinimumLevel.Override("Microsoft.Extensions.Hosting", LogEventLevel.Fatal)
             .Enrich.FromLogContext()
+            .Enrich.With(new OwnFieldsOnly())
             .WriteTo.Sink(sink)
             .CreateLogger();
         Factory = new SerilogLoggerFactory(logger, dispose: true);

@@ -71,6 +71,9 @@ internal sealed class AccountJournal : IAsyncDisposable
         });
     }
 
+    /// <summary>For others' rows that may follow by a moment too.</summary>
+    public void Write(Action<CatalogTransaction> write) => Enqueue(write);
+
     public void Keep(TrustedPair pair) => Enqueue(transaction => CoordinatorRows.Add(transaction, pair));
 
     /// <summary>Returns when all that was queued before is durable.</summary>

@@ -37,6 +37,9 @@ internal static class AccountLimits
     /// <summary>"Last used" is for people: a time within the minute is enough and spares a write per request.</summary>
     public static readonly TimeSpan LastUsedPrecision = TimeSpan.FromMinutes(1);
 
+    /// <summary>Browser sign-ins that a start takes over; the frontend allows no more at once.</summary>
+    public const int SignInsMax = 10_000;
+
     public const int GroupsMax = 10_000;
 
     public const int FoldersMax = 10_000;

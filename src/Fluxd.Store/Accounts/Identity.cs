@@ -32,6 +32,7 @@ internal sealed class Identity : IAsyncDisposable
         var coordinator = new Coordinator(clock, new CoordinatorRows(catalog, _journal, clock));
         var authenticator = new Authenticator(directory, book, Passwords, new VerifiedPasswords(clock), coordinator, _journal, clock);
         var sessions = new Sessions(clock, authenticator, options.SessionsPerUser);
+        LocalSignIns = new SignInRows(catalog, _journal);
         (Accounts, LocalCoordinator, Authenticator, Sessions) = (book, coordinator, authenticator, sessions);
         directory.Changed += () => sessions.KillInvalid();
     }
@@ -46,6 +47,10 @@ internal sealed class Identity : IAsyncDisposable
 
     /// <summary>Addresses, accounts and pairs of them that must wait before they may try to log in again.</summary>
     public int PenaltiesNow => LocalCoordinator.PenaltiesNow;
+
+    public ISignIns SignIns => LocalSignIns;
+
+    private SignInRows LocalSignIns { get; }
 
     internal AccountDirectory Directory { get; }
 
@@ -63,6 +68,7 @@ internal sealed class Identity : IAsyncDisposable
         await catalog.WriteAsync(transaction => directory.Replace(AccountRows.LoadAll(transaction)), ct);
         var identity = new Identity(catalog, directory, clock, options, auditFailed);
         await identity.LocalCoordinator.LoadAsync([Limiters.Passcode], ct);
+        await identity.LocalSignIns.LoadAsync(ct);
         return identity;
     }
 

@@ -50,7 +50,7 @@ internal sealed class Exchange(HttpApi api, HttpContext http, Route route, strin
     public Principal? WhoOrNull => _who;
 
     /// <summary>Set by the browser session that signed this request in.</summary>
-    public Auth.BrowserSession? Session { get; set; }
+    public Auth.SignedInBrowser? Session { get; set; }
 
     public CountedTransfer? Transfer { get; private set; }
 

@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Text.Json;
 using Fluxd.Core;
 using Fluxd.Core.Accounts;
+using Fluxd.Core.Feed;
 using Fluxd.Transports.Http.Auth;
 using Fluxd.Transports.Http.Feed;
 using Fluxd.Transports.Http.Files;
@@ -45,7 +46,7 @@ public sealed partial class HttpApi : IDisposable
         Sessions = new BrowserSessions(services);
         Tokens = new TokenIssuer(services);
         Urls = new SignedUrls(services);
-        Push = new PushMemory(HttpLimits.PushMemoryMax);
+        Push = services.PushAnswers ?? new PushMemory(HttpLimits.PushMemoryMax);
         Events = new EventStreams(services);
         _peers = new PeerResolver(services);
         _authentication = new HttpAuthentication(this);
@@ -70,7 +71,7 @@ public sealed partial class HttpApi : IDisposable
 
     internal SignedUrls Urls { get; }
 
-    internal PushMemory Push { get; }
+    internal IPushAnswers Push { get; }
 
     internal EventStreams Events { get; }
 

@@ -33,7 +33,7 @@ internal static class HttpLimits
     /// <summary>Operations in one push.</summary>
     public const int PushMax = 500;
 
-    /// <summary>Results of pushed operations that are remembered for replays, per daemon.</summary>
+    /// <summary>Results of pushed operations that are remembered for replays where nothing keeps them over a restart.</summary>
     public const int PushMemoryMax = 20_000;
 
     /// <summary>Open event streams of the daemon (each holds a connection).</summary>
@@ -45,8 +45,14 @@ internal static class HttpLimits
     /// <summary>A long poll answers empty before the usual proxy gives up (60 s).</summary>
     public static readonly TimeSpan LongPollMax = TimeSpan.FromSeconds(50);
 
-    /// <summary>Browser sessions of the daemon: each is a small record in memory.</summary>
+    /// <summary>Browser sessions of the daemon: each is a small record in memory and a row.</summary>
     public const int BrowserSessionsMax = 10_000;
+
+    /// <summary>"Last seen" is kept to this: a write for each request would cost more than it is worth.</summary>
+    public static readonly TimeSpan SessionSeenPrecision = TimeSpan.FromMinutes(10);
+
+    /// <summary>Of a browser's name for itself.</summary>
+    public const int ClientCharsKept = 128;
 
     public static readonly TimeSpan SessionIdle = TimeSpan.FromHours(24);
 

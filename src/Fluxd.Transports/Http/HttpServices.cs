@@ -28,6 +28,12 @@ public sealed record HttpServices
 
     public required ISessions Sessions { get; init; }
 
+    /// <summary>Keeps browsers signed in over a restart; null: nothing does.</summary>
+    public ISignIns? SignIns { get; init; }
+
+    /// <summary>Keeps the answers to pushes over a restart; null: they are kept in memory.</summary>
+    public IPushAnswers? PushAnswers { get; init; }
+
     public required ITransfers Transfers { get; init; }
 
     public required TimeProvider Clock { get; init; }

@@ -46,23 +46,23 @@ internal static class AuthRoutes
             : new PasswordCredential(body.User, Encoding.UTF8.GetBytes(body.Password));
         var who = await new HttpAuthentication(x.Api).AskAsync(credential, x, ct);
         x.Who = who;
-        await AnswerAsync(x, x.Api.Sessions.Start(x, who), ct);
+        await AnswerAsync(x, await x.Api.Sessions.StartAsync(x, who, ct), ct);
     }
 
     private static Task SessionAsync(Exchange x, CancellationToken ct) => x.Session is { } session
         ? AnswerAsync(x, session, ct)
         : throw FluxException.NotFound("This request did not come with a browser session.");
 
-    private static Task AnswerAsync(Exchange x, BrowserSession session, CancellationToken ct) => x.JsonAsync(
+    private static Task AnswerAsync(Exchange x, SignedInBrowser browser, CancellationToken ct) => x.JsonAsync(
         200,
-        new SessionAnswer(session.Principal.UserName, session.Principal.IsAdmin, session.Csrf, session.ExpiresAt),
+        new SessionAnswer(browser.Session.Principal.UserName, browser.Session.Principal.IsAdmin, browser.Csrf, browser.Session.ExpiresAt),
         WireJson.Default.SessionAnswer,
         ct);
 
-    private static Task LogoutAsync(Exchange x, CancellationToken ct)
+    private static async Task LogoutAsync(Exchange x, CancellationToken ct)
     {
-        x.Api.Sessions.End(x);
-        return x.AnswerAsync(204);
+        await x.Api.Sessions.EndAsync(x, ct);
+        await x.AnswerAsync(204);
     }
 
     private static async Task TokenAsync(Exchange x, CancellationToken ct)

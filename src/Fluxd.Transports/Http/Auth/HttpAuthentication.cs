@@ -84,7 +84,7 @@ internal sealed class HttpAuthentication(HttpApi api)
 
     private Principal? FromCookie(Exchange exchange)
     {
-        if (api.Sessions.Find(exchange) is not { } session)
+        if (api.Sessions.Find(exchange) is not { } browser)
         {
             return null;
         }
@@ -93,14 +93,14 @@ internal sealed class HttpAuthentication(HttpApi api)
         if (!HttpMethods.IsGet(exchange.Request.Method) && !HttpMethods.IsHead(exchange.Request.Method))
         {
             var sent = exchange.Header("X-CSRF-Token") ?? "";
-            if (Cors.IsCrossSite(exchange.Request) || !CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(sent), Encoding.UTF8.GetBytes(session.Csrf)))
+            if (Cors.IsCrossSite(exchange.Request) || !CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(sent), Encoding.UTF8.GetBytes(browser.Csrf)))
             {
                 throw FluxException.Denied("The request lacks this session's X-CSRF-Token; reload the page.");
             }
         }
 
-        exchange.Session = session;
-        return session.Principal;
+        exchange.Session = browser;
+        return browser.Session.Principal;
     }
 
     private async ValueTask<Exception> BadTokenAsync(Exchange exchange, CancellationToken ct)

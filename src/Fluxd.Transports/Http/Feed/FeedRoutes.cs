@@ -75,9 +75,16 @@ internal static class FeedRoutes
         x.Begin("push");
         var runner = new PushRunner(x);
         var results = new List<PushResult>(body.Operations.Count);
-        foreach (var operation in body.Operations)
+        try
         {
-            results.Add(await runner.RunAsync(operation, ct));
+            foreach (var operation in body.Operations)
+            {
+                results.Add(await runner.RunAsync(operation, ct));
+            }
+        }
+        finally
+        {
+            await runner.KeepAsync();
         }
 
         await x.JsonAsync(200, new PushAnswer(results, x.Services.Feed.Head), WireJson.Default.PushAnswer, ct);

@@ -1,36 +1,43 @@
-using Fluxd.Transports.Http.Wire;
+using Fluxd.Core.Feed;
 
 namespace Fluxd.Transports.Http.Feed;
 
-/// <summary>
-/// Results of recent pushes by (user, operation id), so that a replay is answered and not done again. A restart
-/// forgets them; then the state itself answers (what is done can't be done twice). Thread-safe.
-/// </summary>
-internal sealed class PushMemory(int capacity)
+/// <summary>Answers to pushes where nothing keeps them over a restart. Thread-safe.</summary>
+internal sealed class PushMemory(int capacity) : IPushAnswers
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<(long User, string Id), PushResult> _results = [];
-    private readonly Queue<(long User, string Id)> _order = [];
+    private readonly Dictionary<(long User, string Operation), string> _answers = [];
+    private readonly Queue<(long User, string Operation)> _order = [];
 
-    public PushResult? Find(long user, string id)
+    public ValueTask<string?> FindAsync(long user, string operation, CancellationToken ct)
     {
         lock (_gate)
         {
-            return _results.GetValueOrDefault((user, id));
+            return new ValueTask<string?>(_answers.GetValueOrDefault((user, operation)));
         }
     }
 
-    public void Remember(long user, PushResult result)
+    public Task KeepAsync(long user, IReadOnlyList<PushedAnswer> answers, CancellationToken ct)
     {
         lock (_gate)
         {
-            if (_results.TryAdd((user, result.Id), result))
+            foreach (var (operation, text) in answers)
             {
-                _order.Enqueue((user, result.Id));
-                if (_order.Count > capacity)
-                {
-                    _results.Remove(_order.Dequeue());
-                }
+                Keep((user, operation), text);
+            }
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private void Keep((long User, string Operation) key, string text)
+    {
+        if (_answers.TryAdd(key, text))
+        {
+            _order.Enqueue(key);
+            if (_order.Count > capacity)
+            {
+                _answers.Remove(_order.Dequeue());
             }
         }
     }

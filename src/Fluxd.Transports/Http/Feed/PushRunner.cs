@@ -1,4 +1,6 @@
+using System.Text.Json;
 using Fluxd.Core;
+using Fluxd.Core.Feed;
 using Fluxd.Core.Files;
 using Fluxd.Core.Uploads;
 using Fluxd.Transports.Http.Files;
@@ -10,6 +12,8 @@ namespace Fluxd.Transports.Http.Feed;
 /// <summary>Applies pushed operations one by one, each with its own result.</summary>
 internal sealed class PushRunner(Exchange x)
 {
+    private readonly Dictionary<string, PushResult> _done = new(StringComparer.Ordinal);
+
     private IFiles Files => x.Services.Files;
 
     public async Task<PushResult> RunAsync(PushOperation operation, CancellationToken ct)
@@ -19,7 +23,7 @@ internal sealed class PushRunner(Exchange x)
             throw FluxException.Invalid("Each operation needs an \"id\" of 1 to 128 characters.");
         }
 
-        if (x.Api.Push.Find(x.Who.UserId, operation.Id) is { } before)
+        if ((_done.GetValueOrDefault(operation.Id) ?? await FindAsync(operation.Id, ct)) is { } before)
         {
             return before with { Result = "duplicate" };
         }
@@ -27,11 +31,20 @@ internal sealed class PushRunner(Exchange x)
         var result = await TryAsync(operation, ct);
         if (result.Result is "applied" or "duplicate")
         {
-            x.Api.Push.Remember(x.Who.UserId, result);
+            _done[operation.Id] = result;
         }
 
         return result;
     }
+
+    /// <summary>Before the push is answered, so that what a client was told is known after a restart. What was done is kept even if the client left.</summary>
+    public Task KeepAsync() => x.Api.Push.KeepAsync(
+        x.Who.UserId,
+        [.. _done.Values.Select(result => new PushedAnswer(result.Id, JsonSerializer.Serialize(result, WireJson.Default.PushResult)))],
+        CancellationToken.None);
+
+    private async ValueTask<PushResult?> FindAsync(string operation, CancellationToken ct) =>
+        await x.Api.Push.FindAsync(x.Who.UserId, operation, ct) is { } text ? JsonSerializer.Deserialize(text, WireJson.Default.PushResult) : null;
 
     private async Task<PushResult> TryAsync(PushOperation operation, CancellationToken ct)
     {

@@ -281,6 +281,7 @@ public sealed record WhoAnswer(string User, string Scopes, string Path, bool Adm
 public sealed record ProbeAnswer(string Method, long BodyBytes, string Address, bool Forwarded, bool Trusted, bool Secure, string Host, string Protocol, int HeaderBytes, bool Local);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, RespectNullableAnnotations = true)]
+[JsonSerializable(typeof(PushResult))]
 [JsonSerializable(typeof(Problem))]
 [JsonSerializable(typeof(NodeEntry))]
 [JsonSerializable(typeof(NodePage))]
