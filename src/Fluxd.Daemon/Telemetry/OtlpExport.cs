@@ -23,7 +23,9 @@ internal sealed class OtlpExport : IDisposable
     {
         var resource = ResourceBuilder.CreateDefault().AddService("fluxd", serviceVersion: Program.Version);
         _metrics = Sdk.CreateMeterProviderBuilder().SetResourceBuilder(resource).AddMeter(FluxTelemetry.Name).AddOtlpExporter(options => Set(options, endpoint, "metrics")).Build();
-        _traces = Sdk.CreateTracerProviderBuilder().SetResourceBuilder(resource).AddSource(FluxTelemetry.Name).AddOtlpExporter(options => Set(options, endpoint, "traces")).Build();
+
+        // The web server's own activity is nobody's sample; ours must not follow it into silence.
+        _traces = Sdk.CreateTracerProviderBuilder().SetResourceBuilder(resource).SetSampler(new AlwaysOnSampler()).AddSource(FluxTelemetry.Name).AddOtlpExporter(options => Set(options, endpoint, "traces")).Build();
     }
 
     public static OtlpExport? Start(TelemetryConfig config) => config.Otlp.Length == 0 ? null : new OtlpExport(new Uri(config.Otlp));

@@ -217,6 +217,14 @@ public sealed partial class HttpApi : IDisposable
         }
     }
 
+    /// <summary>A body that ends too early or comes too slowly is the client's end, in Kestrel's words a bad request.</summary>
+    private static string OutcomeOf(Exception error, Problem problem) => error switch
+    {
+        BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } => "client too slow",
+        BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } => "client closed",
+        _ => problem.Code,
+    };
+
     /// <summary>Kestrel cuts what runs longer than the drain in the same way as clients do.</summary>
     private static bool IsStopping(HttpContext http) =>
         http.RequestServices?.GetService<IHostApplicationLifetime>()?.ApplicationStopping.IsCancellationRequested ?? false;
@@ -226,7 +234,7 @@ public sealed partial class HttpApi : IDisposable
         var transfer = exchange is { } x && x.Route.Has(RouteTraits.Transfer) ? x.Begin("request") : exchange?.Transfer;
         var problem = HttpErrors.Describe(error, transfer?.Id);
         FluxTelemetry.Refused("http", problem.Code);
-        transfer?.End(problem.Code);
+        transfer?.End(OutcomeOf(error, problem));
         if (problem.Status == 500)
         {
             LogFailure(_log, error, exchange?.Route.Pattern ?? "", transfer?.Id);

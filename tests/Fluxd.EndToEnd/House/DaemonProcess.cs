@@ -49,6 +49,9 @@ internal sealed partial class DaemonProcess : IAsyncDisposable
 
     public int Id => _process.Id;
 
+    /// <summary>Where fluxctl reaches it.</summary>
+    public string Socket => Path.Combine(Folder.FullName, "var", "fluxd.sock");
+
     public string Output
     {
         get
