@@ -260,6 +260,7 @@ internal sealed partial class Composition : IAsyncDisposable
             LoginGrace = config.LoginGrace.Span,
             UnauthenticatedPerSource = config.UnauthenticatedPerAddress,
             Unauthenticated = config.UnauthenticatedMax,
+            HolderOf = port => PortHolder.Find(port, udp: false),
             Connections = _connections,
             Logger = _loggers.CreateLogger("Fluxd.Ssh"),
         };
@@ -305,6 +306,7 @@ internal sealed partial class Composition : IAsyncDisposable
             },
             Loggers = _loggers,
             Connections = _connections,
+            HolderOf = port => PortHolder.Find(port, udp: true),
         });
     }
 

@@ -53,6 +53,9 @@ public sealed record QuicFrontendOptions
 
     public required ILoggerFactory Loggers { get; init; }
 
+    /// <summary>Who holds a UDP port, for the sentence that a failed start ends with.</summary>
+    public Func<IPEndPoint, string?> HolderOf { get; init; } = _ => null;
+
     /// <summary>What all frontends together may hold open; our own engine keeps to it.</summary>
     public ConnectionBudget Connections { get; init; } = ConnectionBudget.Unbounded;
 }
@@ -142,6 +145,7 @@ public sealed partial class QuicFrontend(QuicFrontendOptions options) : IFronten
                 IsLocal = options.Locality.IsLocal,
                 Secret = options.Secret,
                 Limits = new AdmissionLimits { Budget = options.Connections },
+                HolderOf = options.HolderOf,
             },
             options.Loggers);
         _transport = transport;

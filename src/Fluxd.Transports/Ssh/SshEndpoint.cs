@@ -108,7 +108,8 @@ public sealed class SshEndpoint(SshServerOptions options, IReadOnlyList<EndPoint
         }
         catch (Exception e) when (e is SocketException or AddressInUseException)
         {
-            throw new FluxException(FluxError.Unavailable, $"SFTP can't listen on {endPoint}: {e.Message}. Change [sftp] listen or stop what uses it.", e);
+            var holder = endPoint is IPEndPoint port && options.HolderOf(port) is { } found ? $" {endPoint} is held by {found}." : "";
+            throw new FluxException(FluxError.Unavailable, $"SFTP can't listen on {endPoint}: {e.Message.TrimEnd('.')}.{holder} Change [sftp] listen or stop what uses it.", e);
         }
     }
 

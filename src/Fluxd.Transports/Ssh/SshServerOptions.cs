@@ -1,3 +1,4 @@
+using System.Net;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Coordination;
 using Fluxd.Transports.Net;
@@ -44,6 +45,9 @@ public sealed record SshServerOptions
 
     /// <summary>The same over all sources.</summary>
     public int Unauthenticated { get; init; } = SshLimits.UnauthenticatedMax;
+
+    /// <summary>Who holds a port, for the sentence that a failed start ends with.</summary>
+    public Func<IPEndPoint, string?> HolderOf { get; init; } = _ => null;
 
     /// <summary>What all frontends together may hold open.</summary>
     public ConnectionBudget Connections { get; init; } = ConnectionBudget.Unbounded;

@@ -51,6 +51,97 @@ public sealed class AccountCrashTests : IDisposable
     }
 
     [Fact(Timeout = TimeoutMs)]
+    public async Task Kill_9_in_the_midst_of_any_change_leaves_the_old_state_or_the_new_one()
+    {
+        const int Enough = 60;
+        var done = 0;
+        Changes[] workers = [.. Enumerable.Range(0, 4).Select(number => new Changes("w" + number))];
+        await StartAsync();
+        using (var client = Client())
+        {
+            await OkAsync(client.PostAsJsonAsync("groups", new AddGroupRequest("team"), AdminJson.Default.AddGroupRequest));
+            foreach (var worker in workers)
+            {
+                await OkAsync(client.PostAsJsonAsync("users", new AddUserRequest { Name = worker.User }, AdminJson.Default.AddUserRequest));
+            }
+
+            await Task.WhenAll(workers.Select(worker => worker.RunUntilKilledAsync(client, () =>
+            {
+                if (Interlocked.Increment(ref done) == Enough)
+                {
+                    _daemon!.Kill();
+                }
+            })));
+        }
+
+        await _daemon!.WaitForExitAsync();
+        await StartAsync();
+        using var after = Client();
+        foreach (var worker in workers)
+        {
+            await worker.CheckAsync(after);
+        }
+    }
+
+    private static async Task OkAsync(Task<HttpResponseMessage> call)
+    {
+        using var response = await call;
+        Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
+    }
+
+    /// <summary>One user's changes, one after the other: what was acknowledged, and what was asked for last.</summary>
+    private sealed class Changes(string user)
+    {
+        private (long? Old, long? New) _quota;
+        private (string Old, string New) _state = ("active", "active");
+        private (bool Old, bool New) _isMember;
+        private (int Old, int New) _tokens;
+
+        public string User => user;
+
+        public async Task RunUntilKilledAsync(HttpClient client, Action acknowledged)
+        {
+            try
+            {
+                for (var i = 1; ; i++)
+                {
+                    _quota.New = i;
+                    await OkAsync(client.PutAsJsonAsync($"users/{user}/quota", new SetQuotaRequest { SetBytes = true, Bytes = i }, AdminJson.Default.SetQuotaRequest));
+                    _quota.Old = i;
+                    acknowledged();
+                    _state.New = _state.Old == "active" ? "disabled" : "active";
+                    await OkAsync(client.PutAsJsonAsync($"users/{user}/state", new SetStateRequest(_state.New, null, null), AdminJson.Default.SetStateRequest));
+                    _state.Old = _state.New;
+                    acknowledged();
+                    _isMember.New = !_isMember.Old;
+                    await OkAsync(_isMember.New ? client.PutAsync($"groups/team/members/{user}", null) : client.DeleteAsync($"groups/team/members/{user}"));
+                    _isMember.Old = _isMember.New;
+                    acknowledged();
+                    _tokens.New++;
+                    await OkAsync(client.PostAsJsonAsync($"users/{user}/tokens", new CreateTokenRequest { Scopes = ["read"], Name = "t" + i }, AdminJson.Default.CreateTokenRequest));
+                    _tokens.Old++;
+                    acknowledged();
+                }
+            }
+            catch (Exception cut) when (cut is HttpRequestException or IOException)
+            {
+                // Killed.
+            }
+        }
+
+        public async Task CheckAsync(HttpClient client)
+        {
+            var found = (await client.GetFromJsonAsync($"users/{user}", AdminJson.Default.UserAnswer))!.User;
+            Assert.Contains(found.QuotaBytes, (long?[])[_quota.Old, _quota.New]);
+            Assert.Contains(found.State, (string[])[_state.Old, _state.New]);
+            var team = (await client.GetFromJsonAsync("groups", AdminJson.Default.IReadOnlyListGroupRecord))!.Single();
+            Assert.Contains(team.Members.Contains(user), (bool[])[_isMember.Old, _isMember.New]);
+            var tokens = await client.GetFromJsonAsync($"users/{user}/tokens", AdminJson.Default.IReadOnlyListTokenRecord);
+            Assert.InRange(tokens!.Count, _tokens.Old, _tokens.New);
+        }
+    }
+
+    [Fact(Timeout = TimeoutMs)]
     public async Task A_newcomer_finds_a_first_user_adds_another_and_asks_the_doctor()
     {
         await StartAsync();

@@ -79,13 +79,16 @@ public sealed partial class DaemonTests
         File.Delete(file);
     }
 
-    [Fact(Timeout = 120_000)]
-    public async Task A_port_in_use_stops_the_start_and_names_port_and_holder()
+    [Theory(Timeout = 120_000)]
+    [InlineData("http", SocketType.Stream)]
+    [InlineData("sftp", SocketType.Stream)]
+    public async Task A_port_in_use_stops_the_start_and_names_port_and_holder(string frontend, SocketType type)
     {
-        using var holder = new TcpListener(IPAddress.Loopback, 0);
-        holder.Start();
-        var port = ((IPEndPoint)holder.LocalEndpoint).Port;
-        await using var daemon = DaemonProcess.Start("--set", $"http.listen=127.0.0.1:{port}");
+        using var holder = new Socket(AddressFamily.InterNetwork, type, ProtocolType.Unspecified);
+        holder.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        holder.Listen();
+        var port = ((IPEndPoint)holder.LocalEndPoint!).Port;
+        await using var daemon = DaemonProcess.Start([.. frontend == "http" ? Array.Empty<string>() : ["--set", AnyPort], "--set", $"{frontend}.listen=127.0.0.1:{port}"]);
 
         Assert.Equal(1, await daemon.ExitAsync());
         Assert.Contains($"127.0.0.1:{port} is held by", daemon.Output, StringComparison.Ordinal);
@@ -152,6 +155,8 @@ public sealed partial class DaemonTests
     [InlineData(2, "did you mean \"sftp.listen\"?", "--check-config", "--set", "sftp.lisen=x")]
     [InlineData(2, "is no argument of fluxd", "--frobnicate")]
     [InlineData(2, "can't be read", "--check-config", "--config", "/no/such/file.toml")]
+    [InlineData(2, "can't be read", "--config", "/proc")]
+    [InlineData(2, "name the proxies in http.trusted_proxies", "--check-config", "--set", "http.proxy_protocol=true")]
     [InlineData(1, "fluxctl store init", "--set", "store.path=/no/such/store")]
     [InlineData(0, "is good", "--check-config")]
     [InlineData(0, "fluxd 0.", "--version")]
@@ -164,6 +169,39 @@ public sealed partial class DaemonTests
 
         Assert.Contains(sentence, said, StringComparison.Ordinal);
         Assert.Equal(code, process.ExitCode);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_half_written_file_stops_the_start_in_one_sentence_and_makes_nothing()
+    {
+        var folder = Directory.CreateTempSubdirectory("fluxd-half-");
+        var file = Path.Combine(folder.FullName, "fluxd.toml");
+        await File.WriteAllTextAsync(file, "[store]\npath = \"/srv");
+        using var process = Process.Start(new ProcessStartInfo(DaemonProcess.Binary, ["--try", Path.Combine(folder.FullName, "var"), "--config", file]) { RedirectStandardError = true })!;
+        var said = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+
+        Assert.Equal(2, process.ExitCode);
+        Assert.Contains("line 2", Assert.Single(said.TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Path.Combine(folder.FullName, "var")));
+        folder.Delete(recursive: true);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_quota_below_use_is_refused_in_one_sentence_and_nothing_changes()
+    {
+        await using var daemon = DaemonProcess.Start("--set", AnyPort);
+        await daemon.ReadyAsync();
+        using var put = new HttpRequestMessage(HttpMethod.Put, daemon.Url + "/v1/files/a") { Content = new ByteArrayContent(new byte[5000]) };
+        put.Headers.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes("admin:" + daemon.Password)));
+        Assert.Equal(HttpStatusCode.Created, (await Client.SendAsync(put)).StatusCode);
+        var fluxctl = new Fluxctl(daemon.Folder);
+
+        var (exit, _, errors) = await fluxctl.TryAsync(null, "--socket", daemon.Socket, "users", "quota", "admin", "--bytes", "4999");
+        Assert.Equal(1, exit);
+        Assert.Contains("choose one that is not lower", Assert.Single(errors.TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
+        Assert.DoesNotContain("4999", await fluxctl.RunAsync("--socket", daemon.Socket, "users", "show", "admin", "--json"), StringComparison.Ordinal);
+        await fluxctl.RunAsync("--socket", daemon.Socket, "users", "quota", "admin", "--bytes", "5000");
     }
 
     private static async Task<HttpStatusCode> WhoAmI(DaemonProcess daemon, string password)

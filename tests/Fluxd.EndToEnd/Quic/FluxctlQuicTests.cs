@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Fluxd.Core.Admin;
 using Fluxd.EndToEnd.House;
 using Fluxd.Testing.Quic;
 using Xunit;
@@ -139,6 +140,45 @@ public sealed class FluxctlQuicTests
         Assert.Contains("do not fit", errors, StringComparison.Ordinal);
         Assert.Equal(3, (await served.Ctl.TryAsync(null, "ls")).ExitCode); // and HTTPS is not tried with it
     }
+
+    [QuicFact(Timeout = 180_000)]
+    public async Task Why_says_of_transfers_by_quic_what_became_durable_and_who_closed()
+    {
+        await using var served = await ServedDaemon.StartAsync();
+        await LoginAsync(served);
+        await served.MakeFileAsync("a.bin", 3_000_000);
+        await served.Ctl.RunAsync("put", served.Local("a.bin"), "--quic");
+        await served.Ctl.RunAsync("get", "/a.bin", served.Local("back.bin"), "--quic");
+
+        var transfers = await WhyAsync(served);
+        var upload = Assert.Single(transfers, transfer => transfer.Kind == "upload");
+        Assert.Equal(("quic", "admin", "done", 3_000_000L), (upload.Frontend, upload.User, upload.Outcome, upload.BytesDurable));
+        Assert.Contains("disk: ", await served.Ctl.RunAsync("--socket", served.Daemon.Socket, "why", upload.Id), StringComparison.Ordinal);
+        var download = Assert.Single(transfers, transfer => transfer.Kind == "download");
+        Assert.Equal(("quic", "done", 3_000_000L), (download.Frontend, download.Outcome, download.BytesAccepted));
+
+        await served.MakeFileAsync("film.bin", 100_000_000);
+        await PutAndKillAsync(served);
+        while (!(await WhyAsync(served)).Any(transfer => transfer is { Kind: "upload", Outcome: "client closed", BytesDurable: > 0 }))
+        {
+            await Task.Delay(100); // a killed client's connection ends when it has been silent for long
+        }
+    }
+
+    [QuicFact(Timeout = 180_000)]
+    public async Task A_UDP_port_in_use_stops_the_start_and_names_port_and_holder()
+    {
+        using var holder = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        holder.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        await using var daemon = DaemonProcess.Start("--set", "http.listen=127.0.0.1:0", "--set", $"quic.listen={holder.LocalEndPoint}");
+
+        Assert.Equal(1, await daemon.ExitAsync());
+        Assert.Contains($"{holder.LocalEndPoint} is held by", daemon.Output, StringComparison.Ordinal);
+        Assert.Contains($"(process {Environment.ProcessId})", daemon.Output, StringComparison.Ordinal);
+    }
+
+    private static async Task<IReadOnlyList<TransferRecord>> WhyAsync(ServedDaemon served) =>
+        JsonSerializer.Deserialize(await served.Ctl.RunAsync("--socket", served.Daemon.Socket, "why", "--json"), AdminJson.Default.IReadOnlyListTransferRecord)!;
 
     private static async Task LoginAsync(ServedDaemon served) =>
         Assert.Contains("Signed in as admin", await served.Ctl.LoginAsync($"quic://127.0.0.1:{served.Port}", served.Daemon.Password), StringComparison.Ordinal);

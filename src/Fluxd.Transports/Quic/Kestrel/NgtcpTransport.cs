@@ -22,6 +22,8 @@ internal sealed record NgtcpTransportOptions
     public ReadOnlyMemory<byte> Secret { get; init; }
 
     public AdmissionLimits Limits { get; init; } = new();
+
+    public Func<IPEndPoint, string?> HolderOf { get; init; } = _ => null;
 }
 
 /// <summary>
@@ -48,7 +50,8 @@ internal sealed class NgtcpTransport(NgtcpTransportOptions options, ILoggerFacto
         }
         catch (SocketException e)
         {
-            throw new FluxException(FluxError.Unavailable, $"QUIC can't listen on UDP {endPoint}: {e.Message}. Free the port or change [quic] listen.", e);
+            var holder = options.HolderOf(endPoint) is { } found ? $" {endPoint} is held by {found}." : "";
+            throw new FluxException(FluxError.Unavailable, $"QUIC can't listen on UDP {endPoint}: {e.Message}.{holder} Free the port or change [quic] listen.", e);
         }
     }
 
