@@ -2,6 +2,7 @@ using Fluxd.Core;
 using Fluxd.Store.Catalog;
 using Fluxd.Store.Content;
 using Fluxd.Store.Disk;
+using Fluxd.Store.Files;
 using Fluxd.Store.Packs;
 using Fluxd.Store.Packs.Codecs;
 using Fluxd.Store.Upkeep.Copies;
@@ -47,7 +48,7 @@ public sealed class FluxdStore : IAsyncDisposable
     {
         (Disk, _lock, Manifest, _packs, Catalog, Space) = (disk, processLock, manifest, packs, catalog, space);
         (StorePath, CatalogFile, Clock) = (options.Path, CatalogPath(options), options.Clock);
-        Contents = new ContentStore(catalog, packs, options.Compression) { RequireRoom = space.RequireRoom };
+        Contents = new ContentStore(catalog, packs, options.Compression, new Spool(disk, "sink-")) { RequireRoom = space.RequireRoom };
     }
 
     public Guid Uuid => Manifest.Uuid;

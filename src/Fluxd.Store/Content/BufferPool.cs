@@ -1,38 +1,231 @@
-using System.Collections.Concurrent;
-
 namespace Fluxd.Store.Content;
 
-/// <summary>
-/// The sinks' buffers. Within the budget they are big; beyond it tight, so that every sink always gets one and none
-/// waits for another. What bounds the flow is that a sink has few extents on their way. Thread-safe.
-/// </summary>
-internal sealed class BufferPool(long bytesMax)
+/// <summary>Somebody with a buffer. Between its calls the buffer can be taken from it.</summary>
+internal interface IBufferHolder
 {
-    private readonly ConcurrentDictionary<int, ConcurrentBag<byte[]>> _idle = new();
+    /// <summary>Gives the buffer up, unless a call is at work with it. Must not wait.</summary>
+    void Park();
+}
+
+/// <summary>
+/// The one memory budget of all sinks. Whoever needs a buffer and finds the budget spent waits its turn, and holds none
+/// meanwhile. So every byte of the budget belongs to a sink that is between two calls, which gives its buffer up when
+/// somebody waits; to a call that is at work and asks for no more before it lets go; or to an extent on its way to the
+/// disk. Each of them comes back, so the first in the queue is always served: nobody waits for ever. Thread-safe.
+/// </summary>
+internal sealed class BufferPool
+{
+    private readonly Lock _lock = new();
+    private readonly long _bytesMax;
+    private readonly Dictionary<int, Stack<byte[]>> _spare = [];
+    private readonly LinkedList<Waiter> _waiters = [];
+    private readonly LinkedList<IBufferHolder> _idle = [];
+    private long _spareBytes;
     private long _rented;
+    private long _returning;
+    private long _wanted;
+
+    internal BufferPool(long bytesMax) => _bytesMax = Math.Max(bytesMax, ContentLimits.LargestNeed);
 
     internal long Rented => Interlocked.Read(ref _rented);
 
-    /// <summary>A buffer of this length, or null when the budget is spent.</summary>
-    internal byte[]? TryRent(int length) => Interlocked.Read(ref _rented) + length <= bytesMax ? Rent(length) : null;
+    /// <summary>The most that was ever out at once.</summary>
+    internal long Peak { get; private set; }
+
+    internal int Waiting
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _waiters.Count;
+            }
+        }
+    }
+
+    /// <summary>A buffer of this length at once; null when the budget is spent or others wait.</summary>
+    internal byte[]? TryRent(int length)
+    {
+        lock (_lock)
+        {
+            if (_waiters.Count > 0 || _rented + length > _bytesMax)
+            {
+                return null;
+            }
+
+            Charge(length);
+        }
+
+        return Make(length);
+    }
 
     /// <summary>A buffer of this length in any case.</summary>
     internal byte[] Rent(int length)
     {
-        Interlocked.Add(ref _rented, length);
-        return _idle.TryGetValue(length, out var idle) && idle.TryTake(out var buffer) ? buffer : GC.AllocateUninitializedArray<byte>(length);
+        lock (_lock)
+        {
+            Charge(length);
+        }
+
+        return Make(length);
+    }
+
+    /// <summary>A buffer of this length when it is the caller's turn. The caller holds no other.</summary>
+    internal async ValueTask<byte[]> RentAsync(int length, CancellationToken ct)
+    {
+        if (TryRent(length) is { } free)
+        {
+            return free;
+        }
+
+        var waiter = new Waiter(length);
+        LinkedListNode<Waiter> place;
+        lock (_lock)
+        {
+            place = _waiters.AddLast(waiter);
+            _wanted += length;
+            Serve();
+        }
+
+        Press();
+        using (ct.UnsafeRegister(_ => Cancel(place, ct), null))
+        {
+            await waiter.Served.Task;
+        }
+
+        return Make(length);
     }
 
     /// <summary>Gives it back; the caller must not use it any more.</summary>
-    internal void Return(byte[] buffer)
+    /// <param name="announced">It was counted by <see cref="Announce"/>.</param>
+    internal void Return(byte[] buffer, bool announced = false)
     {
-        Interlocked.Add(ref _rented, -buffer.Length);
-
-        // What lies idle counts too: a burst's buffers go back to the runtime.
-        var idle = _idle.GetOrAdd(buffer.Length, _ => []);
-        if (((long)idle.Count + 1) * buffer.Length <= bytesMax / 4)
+        lock (_lock)
         {
-            idle.Add(buffer);
+            _rented -= buffer.Length;
+            _returning -= announced ? buffer.Length : 0;
+
+            // What lies here counts too: a burst's buffers go back to the runtime.
+            if (buffer.Length > 0 && _spareBytes + buffer.Length <= _bytesMax / 4)
+            {
+                _spareBytes += buffer.Length;
+                if (!_spare.TryGetValue(buffer.Length, out var spare))
+                {
+                    _spare.Add(buffer.Length, spare = []);
+                }
+
+                spare.Push(buffer);
+            }
+
+            Serve();
         }
+    }
+
+    /// <summary>These bytes come back by themselves: nobody needs to be pressed for them.</summary>
+    internal void Announce(int length)
+    {
+        lock (_lock)
+        {
+            _returning += length;
+        }
+    }
+
+    /// <summary>A call ended and left a buffer with its sink.</summary>
+    internal void EnterIdle(LinkedListNode<IBufferHolder> holder)
+    {
+        lock (_lock)
+        {
+            if (holder.List is null)
+            {
+                _idle.AddLast(holder);
+            }
+        }
+
+        Press();
+    }
+
+    internal void LeaveIdle(LinkedListNode<IBufferHolder> holder)
+    {
+        lock (_lock)
+        {
+            if (holder.List is not null)
+            {
+                _idle.Remove(holder);
+            }
+        }
+    }
+
+    /// <summary>Takes the buffers of those that were idle longest, as long as somebody waits for more than what comes back anyway.</summary>
+    private void Press()
+    {
+        while (true)
+        {
+            IBufferHolder victim;
+            lock (_lock)
+            {
+                if (_idle.First is not { } first || _wanted <= _bytesMax - _rented + _returning)
+                {
+                    return;
+                }
+
+                _idle.Remove(first);
+                victim = first.Value;
+            }
+
+            victim.Park();
+        }
+    }
+
+    private void Serve()
+    {
+        while (_waiters.First is { } first && _rented + first.Value.Length <= _bytesMax)
+        {
+            _waiters.Remove(first);
+            _wanted -= first.Value.Length;
+            Charge(first.Value.Length);
+            first.Value.Served.SetResult();
+        }
+    }
+
+    private void Cancel(LinkedListNode<Waiter> place, CancellationToken ct)
+    {
+        lock (_lock)
+        {
+            if (place.List is null)
+            {
+                return;
+            }
+
+            _waiters.Remove(place);
+            _wanted -= place.Value.Length;
+            Serve();
+        }
+
+        place.Value.Served.SetCanceled(ct);
+    }
+
+    private void Charge(int length)
+    {
+        _rented += length;
+        Peak = Math.Max(Peak, _rented);
+    }
+
+    private byte[] Make(int length)
+    {
+        lock (_lock)
+        {
+            if (_spare.TryGetValue(length, out var spare) && spare.TryPop(out var buffer))
+            {
+                _spareBytes -= length;
+                return buffer;
+            }
+        }
+
+        return GC.AllocateUninitializedArray<byte>(length);
+    }
+
+    private sealed record Waiter(int Length)
+    {
+        public TaskCompletionSource Served { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

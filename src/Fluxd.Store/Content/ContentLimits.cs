@@ -14,10 +14,13 @@ internal static class ContentLimits
     /// <summary>The same for the media class, whose longest chunk is 4 MiB.</summary>
     public const int MediaExtentBytes = 8 << 20;
 
-    /// <summary>Instead of <see cref="ExtentBytes"/> when memory is short: the longest chunk of its class and a quarter MiB.</summary>
+    /// <summary>Instead of <see cref="ExtentBytes"/> when memory is short, and what a sink waits for: the longest chunk of its class and a quarter MiB.</summary>
     public const int TightExtentBytes = 512 << 10;
 
-    /// <summary>All buffers of all sinks; beyond it new ones are tight.</summary>
+    /// <summary>The most that one sink needs to go on: a budget below it would serve nobody.</summary>
+    public const int LargestNeed = (4 << 20) + TightExtentBytes;
+
+    /// <summary>All buffers of all sinks; beyond it they wait.</summary>
     public static readonly long BufferBytesMax = Math.Min(128L << 20, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
 
     /// <summary>Extents of one sink that are being hashed, compressed or committed while the next one fills.</summary>

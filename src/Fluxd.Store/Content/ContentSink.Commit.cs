@@ -1,3 +1,4 @@
+using System.Numerics;
 using Fluxd.Core;
 using Fluxd.Core.Chunking;
 using Fluxd.Store.Catalog;
@@ -11,7 +12,7 @@ internal sealed partial class ContentSink
 {
     public async Task<T> FlushAsync<T>(Func<CatalogTransaction, long, long, T> also, CancellationToken ct)
     {
-        RequireOpen();
+        using var call = await EnterAsync(ct);
         await SubmitAsync(ct);
         await SettleAsync();
 
@@ -21,9 +22,22 @@ internal sealed partial class ContentSink
         {
             tail.Add(_pendingFrom, _filled - _pendingFrom);
             _store.RequireRoom(tail.Length);
-            await PrepareAsync(tail, _buffer);
         }
 
+        var room = TryRentRoom(tail);
+        try
+        {
+            await PrepareAsync(tail, _buffer, room);
+            return await CommitTailAsync(tail, also, ct);
+        }
+        finally
+        {
+            _store.Buffers.Return(room ?? []);
+        }
+    }
+
+    private async Task<T> CommitTailAsync<T>(Extent tail, Func<CatalogTransaction, long, long, T> also, CancellationToken ct)
+    {
         var length = Length;
         var (result, content) = await _store.Catalog.WriteAsync(
             transaction =>
@@ -39,7 +53,7 @@ internal sealed partial class ContentSink
 
     public async Task<T> SealAsync<T>(Func<CatalogTransaction, ContentRef, T> publish, CancellationToken ct)
     {
-        RequireOpen();
+        using var call = await EnterAsync(ct);
         ChooseLate();
         var last = _extent.Copy();
         if (_filled > _pendingFrom)
@@ -50,12 +64,20 @@ internal sealed partial class ContentSink
         var inline = _content == 0 && Length <= ContentLimits.InlineBytesMax && last.Start == 0 && !last.HasShared
             ? _buffer.AsSpan(0, _filled).ToArray() : null;
         _store.RequireRoom(last.Length);
-        await PrepareAsync(last, _buffer);
-        await SettleAsync();
-        var root = last.ExtendRoot(_root);
-        var result = await _store.Catalog.WriteAsync(transaction => publish(transaction, Finish(transaction, last, root, inline)), ct);
-        await DisposeAsync();
-        return result;
+        var room = TryRentRoom(last);
+        try
+        {
+            await PrepareAsync(last, _buffer, room);
+            await SettleAsync();
+            var root = last.ExtendRoot(_root);
+            var result = await _store.Catalog.WriteAsync(transaction => publish(transaction, Finish(transaction, last, root, inline)), ct);
+            await DisposeAsync();
+            return result;
+        }
+        finally
+        {
+            _store.Buffers.Return(room ?? []);
+        }
     }
 
     private ContentRef Finish(CatalogTransaction transaction, Extent last, RootHash root, byte[]? inline)
@@ -95,39 +117,6 @@ internal sealed partial class ContentSink
         }
     }
 
-    /// <summary>The buffer is full: a bigger one for a small one, or the whole chunks in it go their way.</summary>
-    private async ValueTask MakeRoomAsync(CancellationToken ct)
-    {
-        if (_buffer.Length < ExtentBytes(tight: true))
-        {
-            GrowFor(1);
-            return;
-        }
-
-        await SubmitAsync(ct);
-    }
-
-    private int ExtentBytes(bool tight) => _class switch
-    {
-        ChunkClass.Media => tight ? ChunkSizes.LargestChunk + ContentLimits.TightExtentBytes : ContentLimits.MediaExtentBytes,
-        _ => tight ? ContentLimits.TightExtentBytes : ContentLimits.ExtentBytes,
-    };
-
-    private byte[] RentExtent() => _store.Buffers.TryRent(ExtentBytes(tight: false)) ?? _store.Buffers.Rent(ExtentBytes(tight: true));
-
-    private void GrowFor(int more)
-    {
-        if (_filled + more <= _buffer.Length)
-        {
-            return;
-        }
-
-        var bigger = RentExtent();
-        _buffer.AsSpan(0, _filled).CopyTo(bigger);
-        _store.Buffers.Return(_buffer);
-        _buffer = bigger;
-    }
-
     /// <summary>Sends the whole chunks on their way and goes on in another buffer, with the unfinished chunk at its beginning.</summary>
     private async ValueTask SubmitAsync(CancellationToken ct)
     {
@@ -147,13 +136,32 @@ internal sealed partial class ContentSink
             _lane = _store.TakeLane();
         }
 
-        var (extent, buffer) = (_extent, _buffer);
-        var next = RentExtent();
-        _buffer.AsSpan(_pendingFrom, _filled - _pendingFrom).CopyTo(next);
-        (_buffer, _filled, _pendingFrom) = (next, _filled - _pendingFrom, 0);
-        _cutUpTo = _filled;
-        _extent = new Extent(extent.Start + extent.Length);
+        var pending = _filled - _pendingFrom;
+        if (pending == 0)
+        {
+            Send();
+        }
+        else if (TryRentExtent() is { } next)
+        {
+            _buffer.AsSpan(_pendingFrom, pending).CopyTo(next);
+            Send();
+            (_buffer, _filled) = (next, pending);
+            _cutUpTo = _filled;
+        }
+        else
+        {
+            Detach();
+            await AttachAsync(ct);
+        }
+    }
 
+    /// <summary>The whole chunks go, and the buffer with them.</summary>
+    private void Send()
+    {
+        var (extent, buffer) = (_extent, _buffer);
+        _extent = new Extent(extent.Start + extent.Length);
+        (_buffer, _filled, _pendingFrom, _cutUpTo) = ([], 0, 0, 0);
+        _store.Buffers.Announce(buffer.Length);
         var queued = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _inFlight.Enqueue(CommitAsync(extent, buffer, _lastQueued, queued));
         _lastQueued = queued.Task;
@@ -165,7 +173,7 @@ internal sealed partial class ContentSink
         try
         {
             var chunkClass = _class!.Value;
-            await Task.Run(() => PrepareAsync(extent, buffer, chunkClass), CancellationToken.None);
+            await Task.Run(() => PrepareAsync(extent, buffer, chunkClass, buffer), CancellationToken.None);
             await before;
             var root = _root = extent.ExtendRoot(_root);
             var lane = _lane;
@@ -191,7 +199,7 @@ internal sealed partial class ContentSink
         }
         finally
         {
-            _store.Buffers.Return(buffer);
+            _store.Buffers.Return(buffer, announced: true);
         }
     }
 
@@ -205,27 +213,32 @@ internal sealed partial class ContentSink
         }
     }
 
-    private async ValueTask PrepareAsync(Extent extent, byte[] buffer)
+    private async ValueTask PrepareAsync(Extent extent, byte[] buffer, byte[]? room)
     {
         var chunkClass = _class ?? ChunkClass.Fine;
         if (extent.Length <= ContentLimits.SmallBuffer)
         {
-            await PrepareAsync(extent, buffer, chunkClass);
+            await PrepareAsync(extent, buffer, chunkClass, room);
         }
         else
         {
-            await Task.Run(() => PrepareAsync(extent, buffer, chunkClass), CancellationToken.None);
+            await Task.Run(() => PrepareAsync(extent, buffer, chunkClass, room), CancellationToken.None);
         }
     }
 
-    private async Task PrepareAsync(Extent extent, byte[] buffer, ChunkClass chunkClass)
+    /// <param name="room">Where compressed chunks go; the buffer itself when nobody needs its bytes any more. Null: there is none, they stay raw.</param>
+    private async Task PrepareAsync(Extent extent, byte[] buffer, ChunkClass chunkClass, byte[]? room)
     {
         var hashes = extent.Hash(buffer);
-        if (_store.Compression != CompressionMode.Off)
+        if (_store.Compression != CompressionMode.Off && room is not null)
         {
-            extent.Compress(chunkClass, _store.Compression, await KnownAsync(hashes));
+            extent.Compress(chunkClass, _store.Compression, await KnownAsync(hashes), room);
         }
     }
+
+    /// <summary>Room for the compressed form of bytes that are needed on: a failed end can be tried again.</summary>
+    private byte[]? TryRentRoom(Extent extent) =>
+        _store.Compression != CompressionMode.Off && extent.Count > 0 ? _store.Buffers.TryRent((int)BitOperations.RoundUpToPowerOf2((uint)Math.Min(extent.Length, _buffer.Length))) : null;
 
     /// <summary>
     /// What need not be compressed, because the writer has it. Others' chunks are no reason: how a chunk is stored would

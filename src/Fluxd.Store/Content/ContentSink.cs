@@ -1,3 +1,4 @@
+using System.Buffers;
 using Fluxd.Core;
 using Fluxd.Core.Chunking;
 using Fluxd.Store.Catalog.Index;
@@ -17,7 +18,7 @@ internal sealed partial class ContentSink : IContentSink
     private readonly Ticket _ticket;
     private readonly ChunkScope _scope;
     private readonly Queue<Task> _inFlight = new();
-    private byte[] _buffer;
+    private byte[] _buffer = [];
     private int _filled;
 
     /// <summary>Where in the buffer the unfinished chunk begins.</summary>
@@ -41,7 +42,7 @@ internal sealed partial class ContentSink : IContentSink
     internal ContentSink(ContentStore store, ChunkScope scope, Ticket ticket)
     {
         (_store, _scope, _ticket) = (store, scope, ticket);
-        _buffer = store.Buffers.Rent(ContentLimits.SmallBuffer);
+        _place = new LinkedListNode<IBufferHolder>(this);
         _extent = new Extent(0);
     }
 
@@ -51,24 +52,48 @@ internal sealed partial class ContentSink : IContentSink
     {
         (_content, _writer, _root) = (unfinished.Id, unfinished.Writer, unfinished.Root);
         _extent = new Extent(unfinished.Size);
+        Length = unfinished.Size;
         if (unfinished.Class is { } known)
         {
             Choose(known);
         }
 
-        if (unfinished.Tail is { } tail)
+    }
+
+    public long Length { get; private set; }
+
+    /// <summary>The uncut end of what it goes on with, before the first call.</summary>
+    internal void TakeTail(byte[] tail)
+    {
+        Length += tail.Length;
+        if (_store.Spool is null)
         {
-            var bytes = store.Reader.ReadChunk(tail);
-            GrowFor(bytes.Length);
-            Accept(bytes);
+            _buffer = _store.Buffers.Rent(Math.Max(ExtentBytes(tight: true), tail.Length));
+            tail.CopyTo(_buffer, 0);
+            _filled = tail.Length;
+        }
+        else
+        {
+            // As if it had been parked: nobody may wait for memory here.
+            PutAside(tail);
+            _parked = tail.Length;
+        }
+
+        if (_cutter is not null)
+        {
+            _cutter.Take(tail, out _);
+            _cutUpTo = _filled;
         }
     }
 
-    public long Length => _extent.Start + _extent.Length + (_filled - _pendingFrom);
-
     public async ValueTask WriteAsync(ReadOnlyMemory<byte> data, CancellationToken ct)
     {
-        RequireOpen();
+        using var call = await EnterAsync(ct);
+        await StreamAsync(data, ct);
+    }
+
+    private async ValueTask StreamAsync(ReadOnlyMemory<byte> data, CancellationToken ct)
+    {
         while (!data.IsEmpty)
         {
             if (_filled == _buffer.Length)
@@ -89,7 +114,7 @@ internal sealed partial class ContentSink : IContentSink
 
     public async ValueTask AppendAsync(long content, long offset, long count, CancellationToken ct)
     {
-        RequireOpen();
+        using var call = await EnterAsync(ct);
 
         // Its chunks are referred to by id until their extent is committed.
         _ticket.Keep(content);
@@ -110,6 +135,7 @@ internal sealed partial class ContentSink : IContentSink
 
     public async ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken ct)
     {
+        using var call = await EnterAsync(ct);
         var done = 0;
         while (done < buffer.Length && offset + done < Length)
         {
@@ -148,7 +174,7 @@ internal sealed partial class ContentSink : IContentSink
             return;
         }
 
-        _isEnded = true;
+        Leave(forGood: true);
         while (_inFlight.TryDequeue(out var extent))
         {
             // Whoever cared has seen the failure already.
@@ -156,6 +182,8 @@ internal sealed partial class ContentSink : IContentSink
         }
 
         _store.Buffers.Return(_buffer);
+        _buffer = [];
+        _scratch?.Dispose();
         _store.ReturnLane(_lane);
         _ticket.Dispose();
     }
@@ -174,6 +202,7 @@ internal sealed partial class ContentSink : IContentSink
                 }
 
                 _extent.AddShared(chunk.Id, chunk.Hash, chunk.Length);
+                Length += chunk.Length;
                 offset = chunk.End;
                 if (_extent.Count >= ContentLimits.PartChunks)
                 {
@@ -199,13 +228,20 @@ internal sealed partial class ContentSink : IContentSink
 
     private async ValueTask<long> CopyAsync(long content, long offset, long end, CancellationToken ct)
     {
-        var piece = new byte[(int)Math.Min(end - offset, ChunkSizes.LargestChunk)];
-        while (offset < end)
+        var piece = ArrayPool<byte>.Shared.Rent((int)Math.Min(end - offset, FilesLimits.CopyBytes));
+        try
         {
-            var part = piece.AsMemory(0, (int)Math.Min(piece.Length, end - offset));
-            var got = await _store.Reader.ReadAsync(content, offset, part, ct);
-            await WriteAsync(part[..got], ct);
-            offset += got;
+            while (offset < end)
+            {
+                var part = piece.AsMemory(0, (int)Math.Min(piece.Length, end - offset));
+                var got = await _store.Reader.ReadAsync(content, offset, part, ct);
+                await StreamAsync(part[..got], ct);
+                offset += got;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(piece);
         }
 
         return offset;
@@ -215,6 +251,7 @@ internal sealed partial class ContentSink : IContentSink
     {
         data.CopyTo(_buffer.AsSpan(_filled));
         _filled += data.Length;
+        Length += data.Length;
         if (_cutter is not null)
         {
             Cut();
@@ -239,6 +276,4 @@ internal sealed partial class ContentSink : IContentSink
             }
         }
     }
-
-    private void RequireOpen() => ObjectDisposedException.ThrowIf(_isEnded, this);
 }

@@ -13,11 +13,14 @@ internal sealed class ContentStore : IContents
 {
     private int _lanesTaken;
 
-    internal ContentStore(SqliteCatalog catalog, IPackStore packs, CompressionMode compression)
+    /// <param name="spool">Where sinks that wait for memory put what they have; without one nobody waits, and the budget is only aimed at.</param>
+    internal ContentStore(SqliteCatalog catalog, IPackStore packs, CompressionMode compression, Spool? spool = null, long? bufferBytes = null)
     {
         Catalog = catalog;
         Reader = new ContentReader(catalog, packs);
         Compression = compression;
+        Spool = spool;
+        Buffers = new BufferPool(bufferBytes ?? ContentLimits.BufferBytesMax);
     }
 
     public ContentHolds Holds => Catalog.References.Holds;
@@ -26,7 +29,9 @@ internal sealed class ContentStore : IContents
 
     internal ContentReader Reader { get; }
 
-    internal BufferPool Buffers { get; } = new(ContentLimits.BufferBytesMax);
+    internal BufferPool Buffers { get; }
+
+    internal Spool? Spool { get; }
 
     internal CompressionMode Compression { get; }
 
@@ -50,6 +55,11 @@ internal sealed class ContentStore : IContents
                 },
                 ct);
             var sink = new ContentSink(this, scope, ticket, unfinished);
+            if (unfinished.Tail is { } tail)
+            {
+                sink.TakeTail(Reader.ReadChunk(tail));
+            }
+
             ticket.Narrow();
             return sink;
         }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using Fluxd.Core;
 using Fluxd.Core.Chunking;
@@ -28,7 +29,6 @@ internal struct ExtentChunk
 internal sealed class Extent
 {
     private readonly List<ExtentChunk> _chunks = [];
-    private byte[]? _compressed;
 
     internal Extent(long start) => Start = start;
 
@@ -91,7 +91,8 @@ internal sealed class Extent
     }
 
     /// <summary>Compresses what gains by it, except what the writer has already. Pool work.</summary>
-    internal void Compress(ChunkClass chunkClass, CompressionMode mode, HashSet<ChunkHash> known)
+    /// <param name="room">At least as long as what came in; the buffer itself when its bytes are needed no more.</param>
+    internal void Compress(ChunkClass chunkClass, CompressionMode mode, HashSet<ChunkHash> known, byte[] room)
     {
         var used = 0;
         foreach (ref var chunk in CollectionsMarshal.AsSpan(_chunks))
@@ -101,13 +102,18 @@ internal sealed class Extent
                 continue;
             }
 
-            _compressed ??= GC.AllocateUninitializedArray<byte>((int)Length);
-            chunk.Codec = ChunkEncoder.Encode(chunk.Stored.Span, chunkClass, mode, _compressed.AsSpan(used, chunk.Length), out var stored);
+            var aside = ArrayPool<byte>.Shared.Rent(chunk.Length);
+            chunk.Codec = ChunkEncoder.Encode(chunk.Stored.Span, chunkClass, mode, aside, out var stored);
             if (chunk.Codec != ChunkCodec.Raw)
             {
-                chunk.Stored = _compressed.AsMemory(used, stored);
-                used += stored;
+                // Over its own bytes, or behind those before: either way over none that are still to come.
+                var at = MemoryMarshal.TryGetArray(chunk.Stored, out var raw) && raw.Array == room ? chunk.Offset : used;
+                aside.AsSpan(0, stored).CopyTo(room.AsSpan(at));
+                chunk.Stored = room.AsMemory(at, stored);
+                used = at + stored;
             }
+
+            ArrayPool<byte>.Shared.Return(aside);
         }
     }
 

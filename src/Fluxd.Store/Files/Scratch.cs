@@ -3,7 +3,8 @@ using Fluxd.Store.Disk;
 namespace Fluxd.Store.Files;
 
 /// <summary>Makes scratch files in <c>spool/</c>, which is emptied at start: nothing in it was promised to anybody.</summary>
-internal sealed class Spool(IDisk disk)
+/// <param name="prefix">Keeps the names of several makers apart.</param>
+internal sealed class Spool(IDisk disk, string prefix = "")
 {
     private const string Folder = "spool";
     private long _next;
@@ -20,7 +21,7 @@ internal sealed class Spool(IDisk disk)
     /// <summary>The file has no name while it is open: it goes with its handle, however the process ends.</summary>
     public Scratch Create()
     {
-        var path = $"{Folder}/{Interlocked.Increment(ref _next)}";
+        var path = $"{Folder}/{prefix}{Interlocked.Increment(ref _next)}";
         var file = disk.Open(path, DiskMode.CreateNew);
         disk.Remove(path);
         return new Scratch(file);

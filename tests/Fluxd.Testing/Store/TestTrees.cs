@@ -28,7 +28,7 @@ internal sealed class TestTrees : IAsyncDisposable
         Catalog = SqliteCatalog.Open(new CatalogOptions(Path.Combine(_folder.FullName, "catalog.db"), Clock) { Create = true, Packs = packs });
         Spool = new Spool(disk);
         Spool.Clear();
-        Contents = new ContentStore(Catalog, packs, CompressionMode.Auto);
+        Contents = new ContentStore(Catalog, packs, CompressionMode.Auto, Spool);
         var signal = new ChangeSignal(0);
         Trees = new Trees(Catalog, new AccountView(id => _users.GetValueOrDefault(id), GrantsOf), new ChangeLog(signal), Clock);
         Feed = new ChangeFeed(Trees, signal);
