@@ -45,7 +45,7 @@ internal sealed class Draft(IContents contents, Spool spool, ContentRef? below, 
             return;
         }
 
-        if (_below is null && offset == _belowEnd && _belowEnd == (_sink?.Length ?? 0) && _scratch?.Map.Overlaps(offset, offset + data.Length) != true)
+        if (CanStream(offset, data.Length))
         {
             await StreamAsync(data, ct);
             await DrainAsync(ct);
@@ -61,6 +61,20 @@ internal sealed class Draft(IContents contents, Spool spool, ContentRef? below, 
         }
 
         Length = Math.Max(Length, offset + data.Length);
+    }
+
+    /// <summary>Is this where the stream ends?</summary>
+    public bool CanStream(long offset, long count) =>
+        _below is null && offset == _belowEnd && _belowEnd == (_sink?.Length ?? 0) && _scratch?.Map.Overlaps(offset, offset + count) != true;
+
+    /// <summary>Streams a range of other content, chunks shared, where <see cref="CanStream"/> allows it.</summary>
+    public async ValueTask AppendAsync(long content, long from, long count, CancellationToken ct)
+    {
+        _sink ??= contents.Begin(scope);
+        await _sink.AppendAsync(content, from, count, ct);
+        _belowEnd = _sink.Length;
+        await DrainAsync(ct);
+        Length = Math.Max(Length, _belowEnd);
     }
 
     public async ValueTask TruncateAsync(long size, CancellationToken ct)

@@ -13,7 +13,7 @@ namespace Fluxd.Store.Files;
 /// <param name="ticket">Becomes the handle's: it holds what was opened.</param>
 internal sealed class FileHandle(
     OpenFiles open, FileWriting writing, Principal who, OpenFile file, OpenRequest request, Committed? opened, NodeInfo? shown,
-    long openedAt, Ticket ticket) : IOpenFile
+    long openedAt, Ticket ticket) : IOpenFile, ISettled
 {
     private readonly CutChunk _cut = new();
     private readonly NodeInfo? _atOpening = shown;
@@ -21,6 +21,10 @@ internal sealed class FileHandle(
     private int _ended;
 
     public OpenAccess Access => request.Access;
+
+    (long Content, long Size)? ISettled.Settled => file.Draft is null && Newest is { } newest && request.Access.HasFlag(OpenAccess.Read)
+        ? (newest.Content.Id, newest.Content.Size)
+        : null;
 
     private bool Writes => request.Access.HasFlag(OpenAccess.Write);
 
@@ -82,6 +86,47 @@ internal sealed class FileHandle(
                 return true;
             },
             ct);
+    }
+
+    /// <summary>Takes a range of another file as it is, chunks shared, as long as it goes where this file's stream ends.</summary>
+    /// <returns>How much it took.</returns>
+    internal async Task<long> TakeRangeAsync(ISettled source, long fromOffset, long toOffset, long count, CancellationToken ct)
+    {
+        Need(OpenAccess.Write, "writing");
+        var taken = 0L;
+        for (var more = true; more && taken < count;)
+        {
+            var (from, to, most) = (fromOffset + taken, toOffset + taken, Math.Min(count - taken, FilesLimits.KeepEvery));
+            var some = await GatedAsync(async () => await TakePieceAsync(source, from, to, most, ct), ct);
+            more = some > 0;
+            taken += some;
+        }
+
+        return taken;
+    }
+
+    private async Task<long> TakePieceAsync(ISettled source, long from, long to, long most, CancellationToken ct)
+    {
+        // Until the draft holds it.
+        using var wide = writing.Contents.Holds.TakeWide();
+        if (source.Settled is not { } settled || from < 0 || from >= settled.Size)
+        {
+            return 0;
+        }
+
+        var draft = writing.DraftOf(file, Newest);
+        var at = request.Append ? draft.Length : to;
+        var some = Math.Min(most, settled.Size - from);
+        if (!draft.CanStream(at, some))
+        {
+            return 0;
+        }
+
+        await writing.AllowAsync(who, file, at + some, ct);
+        await writing.CutKeptAsync(file, at, ct);
+        await draft.AppendAsync(settled.Content, from, some, ct);
+        await writing.KeepWhenDueAsync(who, file, ct);
+        return some;
     }
 
     public async ValueTask TruncateAsync(long size, CancellationToken ct)
@@ -205,4 +250,11 @@ internal sealed class FileHandle(
             throw FluxException.Invalid("The handle is closed.");
         }
     }
+}
+
+/// <summary>A handle that reads committed content.</summary>
+internal interface ISettled
+{
+    /// <summary>What it reads; null while somebody writes it.</summary>
+    (long Content, long Size)? Settled { get; }
 }

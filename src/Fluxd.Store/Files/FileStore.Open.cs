@@ -86,8 +86,11 @@ internal sealed partial class FileStore
 
     public async Task<long> CopyRangeAsync(IOpenFile from, long fromOffset, IOpenFile to, long toOffset, long count, CancellationToken ct)
     {
+        // What is committed is shared, as far as it can be; the rest goes through memory.
+        var copied = from is ISettled source && to is FileHandle target
+            ? await target.TakeRangeAsync(source, fromOffset, toOffset, count == 0 ? long.MaxValue : count, ct)
+            : 0;
         var buffer = new byte[FilesLimits.CopyBytes];
-        var copied = 0L;
         while (count == 0 || copied < count)
         {
             var want = count == 0 ? buffer.Length : (int)Math.Min(buffer.Length, count - copied);

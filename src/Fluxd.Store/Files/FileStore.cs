@@ -54,10 +54,7 @@ internal sealed partial class FileStore(
     public ValueTask<FoundPage> SearchAsync(Principal who, FilePath folder, string text, string? cursor, int count, CancellationToken ct)
     {
         Access.Check(who, Operation.Search, folder);
-        return trees.ReadAsync(
-            who,
-            (view, db) => new NameSearch(view, db).Run(Walk(view, db, Operation.Search, folder, followLast: true), text, cursor, count),
-            ct);
+        return new NameSearch(trees, who, folder, text, Math.Clamp(count, 1, Limits.ListPageMax)).RunAsync(cursor, ct);
     }
 
     public ValueTask<ReadOnlyMemory<byte>> ReadLinkAsync(Principal who, FilePath path, CancellationToken ct)

@@ -7,11 +7,13 @@ namespace Fluxd.Store.Files;
 
 /// <summary>A version, or a file in a snapshot, open for reading. It never changes.</summary>
 /// <param name="ticket">Becomes the handle's: it holds the content.</param>
-internal sealed class PastHandle(IContents contents, NodeInfo node, long content, Ticket ticket) : IOpenFile
+internal sealed class PastHandle(IContents contents, NodeInfo node, long content, Ticket ticket) : IOpenFile, ISettled
 {
     private readonly CutChunk _cut = new();
 
     public OpenAccess Access => OpenAccess.Read;
+
+    (long Content, long Size)? ISettled.Settled => (content, node.Size);
 
     public ValueTask<NodeInfo> StatAsync(CancellationToken ct) => new(node);
 

@@ -43,6 +43,8 @@ internal sealed class TestTrees : IAsyncDisposable
         Add(People.Bert);
     }
 
+    public string Folder => _folder.FullName;
+
     public TimeProvider Clock { get; }
 
     public SqliteCatalog Catalog { get; }
