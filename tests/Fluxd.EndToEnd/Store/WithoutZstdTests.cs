@@ -18,24 +18,21 @@ public sealed class WithoutZstdTests
     {
         var noise = new byte[Size];
         new Random(1).NextBytes(noise);
-        string password;
         await using var first = DaemonProcess.Start(s_arguments);
         await first.ReadyAsync();
-        password = first.Password;
+        var password = first.Password;
         await PutAsync(first, password, "text", Text(1));
         var compressed = await StopAsync(first);
         Assert.InRange(compressed, 1, Size - 1);
 
         var folder = Directory.CreateDirectory(first.Folder.FullName);
-        await using (var raw = await WithoutAsync(folder))
-        {
-            Assert.Equal((HttpStatusCode.ServiceUnavailable, true), await RefusalAsync(raw, password, "text"));
-            await PutAsync(raw, password, "noise", noise);
-            await PutAsync(raw, password, "text raw", Text(2));
-            Assert.Equal(noise, await GetAsync(raw, password, "noise"));
-            Assert.Equal(Text(2), await GetAsync(raw, password, "text raw"));
-            Assert.True(await StopAsync(raw) - compressed >= 2 * Size, "What came without the library was not stored raw.");
-        }
+        await using var raw = await WithoutAsync(folder);
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, true), await RefusalAsync(raw, password, "text"));
+        await PutAsync(raw, password, "noise", noise);
+        await PutAsync(raw, password, "text raw", Text(2));
+        Assert.Equal(noise, await GetAsync(raw, password, "noise"));
+        Assert.Equal(Text(2), await GetAsync(raw, password, "text raw"));
+        Assert.True(await StopAsync(raw) - compressed >= 2 * Size, "What came without the library was not stored raw.");
 
         await using var again = DaemonProcess.StartIn(folder, s_arguments);
         await again.ReadyAsync();
