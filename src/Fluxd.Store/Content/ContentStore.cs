@@ -102,6 +102,8 @@ internal sealed class ContentStore : IContents
     {
         // The pack that it is in now stays till it is read.
         using var ticket = Holds.TakeWide();
+        // The place that was looked up stays until it is read.
+        using var wide = Holds.TakeWide();
         var place = await Catalog.ReadAsync(reader => ChunkPlan.Find(reader, chunk), ct)
             ?? throw FluxException.NotFound("This piece is no longer there; send it again.");
         return Reader.ReadChunk(place);
