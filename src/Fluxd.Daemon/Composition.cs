@@ -179,7 +179,7 @@ internal sealed partial class Composition : IAsyncDisposable
         var services = new AdminServices(Identity.Accounts, Identity.Sessions, Transfers, control)
         {
             Checks = MakeChecks(() => control.Frontends),
-            Routes = [new SftpRoutes(hostKeys), new StoreRoutes(_upkeep, Identity.Accounts)],
+            Routes = [new SftpRoutes(hostKeys), new StoreRoutes(_upkeep, Identity.Accounts), new PurgeRoutes(new HomePurge(_store.Catalog, TimeProvider.System))],
         };
         var inherited = _inherited.Descriptors("admin");
         return new AdminFrontend(

@@ -11,9 +11,9 @@ internal static class Completion
             line=${line#"${COMP_WORDS[0]}"}
             line=${line# }
             COMPREPLY=($(compgen -W "$(fluxctl "[suggest:${#line}]" "$line" 2>/dev/null)" -- "${COMP_WORDS[COMP_CWORD]}"))
-            [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- "${COMP_WORDS[COMP_CWORD]}"))
         }
-        complete -F _fluxctl fluxctl
+        # Where fluxctl has no word for it, names of files.
+        complete -o default -F _fluxctl fluxctl
 
         """;
 
@@ -22,11 +22,11 @@ internal static class Completion
         #compdef fluxctl
         # zsh completion for fluxctl; use: source <(fluxctl completion zsh)
         _fluxctl() {
-            local line=${BUFFER[1,CURSOR]#fluxctl}
-            line=${line# }
+            local line="${(j: :)words[2,CURRENT]}"
             local -a found
             found=("${(@f)$(fluxctl "[suggest:${#line}]" "$line" 2>/dev/null)}")
-            [[ -n $found ]] && compadd -- $found || _files
+            # Where fluxctl has no word for it, names of files.
+            compadd -- ${found:#} || _files
         }
         compdef _fluxctl fluxctl
 

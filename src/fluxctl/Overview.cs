@@ -17,7 +17,7 @@ internal static class Overview
           version           versions of fluxctl and of the daemon
 
         People and what they may do
-          users             add, list, show, passwd, disable, enable, remove, quota
+          users             add, list, show, passwd, disable, enable, remove, purge, quota
           keys              SSH public keys: add, list, remove
           tokens            API keys for programs: create, list, revoke
           groups            add, list, remove, join, leave

@@ -2,7 +2,7 @@
 # The house: seams, configuration, hosting, accounts, admin socket, fluxctl.
 
 house_packages() {
-  printf '%s\n' golang-github-burntsushi-toml-dev curl util-linux nftables iptables zsh
+  printf '%s\n' golang-github-burntsushi-toml-dev curl util-linux nftables iptables zsh python3
 }
 
 house_run() {

@@ -17,6 +17,8 @@ namespace Fluxd.Core.Admin;
 [JsonSerializable(typeof(UserRecord))]
 [JsonSerializable(typeof(UserAnswer))]
 [JsonSerializable(typeof(IReadOnlyList<UserRecord>))]
+[JsonSerializable(typeof(RemovedUserRecord))]
+[JsonSerializable(typeof(IReadOnlyList<RemovedUserRecord>))]
 [JsonSerializable(typeof(AddUserRequest))]
 [JsonSerializable(typeof(SetPasswordRequest))]
 [JsonSerializable(typeof(SetQuotaRequest))]

@@ -108,6 +108,10 @@ public sealed record AddUserRequest
     public IReadOnlyList<string> Requires { get; init; } = [];
 }
 
+/// <summary>A user who was removed and whose files are still there.</summary>
+/// <param name="PastBytes">In old versions and in the trash; with those of files that were moved into shared folders, which stay.</param>
+public sealed record RemovedUserRecord(long Id, string Name, DateTimeOffset CreatedAt, long Files, long Bytes, long PastBytes);
+
 /// <param name="Password">Null makes a one-time password, told in the answer.</param>
 public sealed record SetPasswordRequest(string? Password, bool OneTime);
 

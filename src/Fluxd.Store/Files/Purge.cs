@@ -40,7 +40,8 @@ internal static class Purge
         }
     }
 
-    private static void Forget(CatalogTransaction db, long node)
+    /// <summary>Removes a node and its past; what it took the place of is linked to what takes its.</summary>
+    public static void Forget(CatalogTransaction db, long node)
     {
         Run(db, "UPDATE node SET before = (SELECT before FROM node WHERE id = ?1) WHERE before = ?1", node);
         Run(db, "DELETE FROM version WHERE node = ?1", node);

@@ -18,6 +18,12 @@ public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock
 {
     private int _bundleBytes = ClientLimits.BundleBytes;
 
+    /// <summary>What is known to pass all proxies in one request; null: tried out, and halved when one refuses.</summary>
+    public long? PartBytes
+    {
+        init => _bundleBytes = (int)Math.Clamp(value ?? ClientLimits.BundleBytes, ClientLimits.BundleBytesMin, ClientLimits.BundleBytes);
+    }
+
     private sealed record Window(List<ChunkRef> Recipe, List<ReadOnlyMemory<byte>> Bytes, long Length);
 
     /// <param name="server">Names the server and the account: part of what a resume is remembered by.</param>
@@ -26,7 +32,7 @@ public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock
         var file = new FileInfo(localPath);
         var (size, modified) = (file.Length, file.LastWriteTimeUtc);
         var meter = new TransferMeter(file.Name, size, clock, report);
-        if (size <= ClientLimits.WholeFileBytesMax)
+        if (size <= Math.Min(ClientLimits.WholeFileBytesMax, _bundleBytes))
         {
             var content = await File.ReadAllBytesAsync(localPath, ct);
             await link.PutAsync(target, content, SHA256.HashData(content), modified, ct);

@@ -16,18 +16,31 @@ public enum FindingState
 public sealed record Finding(string Name, FindingState State, string Found, string? Cure = null);
 
 /// <summary>
-/// Probes a server through its public address and says what a proxy on the way does to uploads, methods, streams and
-/// addresses. Nothing is stored on the server: /v1/probe counts bytes and drops them.
+/// Probes a server through its public address and says what stands on the way: names, connections, TLS, and what a proxy
+/// does to uploads, answers, methods, streams and addresses. Nothing is stored on the server: /v1/probe counts bytes and
+/// drops them.
 /// </summary>
-public sealed class ProxyDoctor(LinkTarget target)
+public sealed partial class ProxyDoctor(LinkTarget target)
 {
-    private static readonly long[] BodySizes = [1 << 20, 2 << 20, 8 << 20, 16 << 20, 101 << 20];
+    /// <summary>Longer than a busy machine or a distant server needs for a few bytes.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+
+    /// <summary>After <see cref="ExamineAsync"/>: the largest body that passed where larger ones did not; null where none was refused.</summary>
+    public long? PartBytes { get; private set; }
 
     public async Task<IReadOnlyList<Finding>> ExamineAsync(CancellationToken ct)
     {
+        var findings = new List<Finding>();
+        findings.AddRange(await ReachAsync(ct));
+        if (findings.Any(finding => finding.State == FindingState.Bad))
+        {
+            // Nothing behind a name that doesn't resolve or a port that doesn't answer can be looked at.
+            return findings;
+        }
+
         await using var link = new HttpLink(target);
         var http = link.Http;
-        var findings = new List<Finding>();
+        string altSvc;
         using (var first = await http.GetAsync("/v1/probe", ct))
         {
             if (!first.IsSuccessStatusCode)
@@ -35,17 +48,23 @@ public sealed class ProxyDoctor(LinkTarget target)
                 throw await LinkErrors.ReadAsync(first, ct);
             }
 
+            altSvc = first.Headers.TryGetValues("Alt-Svc", out var values) ? string.Join(", ", values) : "";
             var probe = await ReadAsync(first, ct);
             findings.Add(Addresses(probe));
             findings.Add(target.Url.Scheme == "https" && !probe.Secure
                 ? new Finding("https", FindingState.Bad, "The proxy does not say that the client came by https.", "nginx: proxy_set_header X-Forwarded-Proto $scheme;")
                 : new Finding("https", FindingState.Good, probe.Secure ? "https from end to end as far as fluxd knows" : "plain http"));
+            findings.Add(await VersionsAsync(http, probe, ct));
         }
 
         findings.Add(await BodiesAsync(http, ct));
+        findings.Add(await BufferingAsync(http, ct));
+        findings.Add(await AnswersAsync(http, ct));
+        findings.Add(await CachingAsync(http, ct));
         findings.Add(await MethodsAsync(http, ct));
         findings.Add(await HeadersAsync(http, ct));
         findings.Add(await EventsAsync(http, ct));
+        findings.Add(await Http3Async(altSvc, ct));
         return findings;
     }
 
@@ -55,37 +74,6 @@ public sealed class ProxyDoctor(LinkTarget target)
         { Trusted: false } => new Finding("addresses", FindingState.Bad, $"A proxy at {probe.Address} forwards, and fluxd does not trust it, so all clients look like one.", $"fluxd.toml: [http] trusted_proxies = [\"{probe.Address}\"]"),
         _ => new Finding("addresses", FindingState.Good, $"fluxd sees your address, {probe.Address}, through a trusted proxy."),
     };
-
-    /// <summary>Grows the body until somebody says no.</summary>
-    private static async Task<Finding> BodiesAsync(HttpClient http, CancellationToken ct)
-    {
-        long passed = 0;
-        foreach (var size in BodySizes)
-        {
-            try
-            {
-                using var answer = await http.PostAsync("/v1/probe", new ZeroContent(size), ct);
-                if (!answer.IsSuccessStatusCode || (await ReadAsync(answer, ct)).BodyBytes != size)
-                {
-                    return Capped(passed, size, (int)answer.StatusCode);
-                }
-            }
-            catch (Exception error) when (error is HttpRequestException or IOException)
-            {
-                return Capped(passed, size, 0);
-            }
-
-            passed = size;
-        }
-
-        return new Finding("bodies", FindingState.Good, $"Request bodies of {passed >> 20} MiB pass.");
-    }
-
-    private static Finding Capped(long passed, long size, int status) => new(
-        "bodies",
-        passed >= 8 << 20 ? FindingState.Warning : FindingState.Bad,
-        $"Bodies of {passed >> 20} MiB pass, {size >> 20} MiB don't ({(status == 0 ? "the connection was cut" : status)}). fluxctl adapts; other clients may fail.",
-        "nginx: client_max_body_size 0;   Caddy: remove request_body max_size   Traefik: maxRequestBodyBytes: 0   Cloudflare: keep parts under 100 MB");
 
     private static async Task<Finding> MethodsAsync(HttpClient http, CancellationToken ct)
     {
@@ -139,26 +127,4 @@ public sealed class ProxyDoctor(LinkTarget target)
 
     private static async Task<ProbeAnswer> ReadAsync(HttpResponseMessage answer, CancellationToken ct) =>
         JsonSerializer.Deserialize(await answer.Content.ReadAsByteArrayAsync(ct), WireJson.Default.ProbeAnswer) ?? throw new IOException("The server answered with nothing.");
-
-    /// <summary>Zeros of a known length that are made while they are sent.</summary>
-    private sealed class ZeroContent(long length) : HttpContent
-    {
-        private static readonly byte[] Zeros = new byte[64 << 10];
-
-        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);
-
-        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
-        {
-            for (var left = length; left > 0; left -= Zeros.Length)
-            {
-                await stream.WriteAsync(Zeros.AsMemory(0, (int)Math.Min(Zeros.Length, left)), cancellationToken);
-            }
-        }
-
-        protected override bool TryComputeLength(out long computed)
-        {
-            computed = length;
-            return true;
-        }
-    }
 }

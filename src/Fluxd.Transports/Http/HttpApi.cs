@@ -57,6 +57,8 @@ public sealed partial class HttpApi : IDisposable
         ]);
     }
 
+    internal RunningProbes Probes { get; } = new();
+
     /// <summary>A short-lived token with all that <paramref name="who"/> may do; for the other frontends.</summary>
     public string IssueToken(Principal who, TimeSpan lifetime) => Tokens.Issue(who, Scopes.All, who.PathPrefix, lifetime, null).Token;
 

@@ -23,12 +23,14 @@ internal sealed class ClientRun : IAsyncDisposable
     public static readonly Option<bool> QuicOption = new("--quic") { Description = "Over QUIC or not at all; else QUIC for a server signed in to as quic://, with HTTPS where UDP is blocked" };
 
     private readonly bool _json;
+    private readonly long? _partBytes;
     private readonly bool _live = !Console.IsErrorRedirected;
 
     private ClientRun(Context context, Profile profile)
     {
         _json = context.Json;
         Server = profile.Url + "\n" + profile.User;
+        _partBytes = profile.PartBytes;
     }
 
     /// <summary>Names server and account for resumes.</summary>
@@ -36,7 +38,7 @@ internal sealed class ClientRun : IAsyncDisposable
 
     public ILink Link { get; private set; } = null!;
 
-    public FileSender Sender => new(Link, new ResumeNotes(Path.Combine(Profiles.Folder, "resume")), TimeProvider.System);
+    public FileSender Sender => new(Link, new ResumeNotes(Path.Combine(Profiles.Folder, "resume")), TimeProvider.System) { PartBytes = _partBytes };
 
     public FileReceiver Receiver => new(Link, TimeProvider.System);
 

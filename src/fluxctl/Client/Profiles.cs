@@ -5,8 +5,9 @@ namespace Fluxctl.Client;
 
 /// <param name="Url">HTTPS.</param>
 /// <param name="Quic">Host and port where fluxd/1 is tried first; null: HTTPS alone.</param>
+/// <param name="PartBytes">The largest body that passes the proxies before it, where <c>doctor --url</c> found a cap.</param>
 /// <param name="Pin">SHA-256 of a certificate that no authority vouches for.</param>
-internal sealed record Profile(string Url, string User, string Token, string? Pin, string? Quic = null);
+internal sealed record Profile(string Url, string User, string Token, string? Pin, string? Quic = null, long? PartBytes = null);
 
 internal sealed record ProfileFile(Dictionary<string, Profile> Profiles);
 

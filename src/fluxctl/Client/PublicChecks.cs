@@ -24,7 +24,9 @@ internal static class PublicChecks
         try
         {
             var target = new LinkTarget { Url = address, Authorization = new AuthenticationHeaderValue("Bearer", profile.Token), Pin = profile.Pin };
-            var findings = await new ProxyDoctor(target).ExamineAsync(ct);
+            var doctor = new ProxyDoctor(target);
+            var findings = await doctor.ExamineAsync(ct);
+            Remember(context, profile, address, findings, doctor.PartBytes);
             return [.. findings.Select(f => new CheckRecord("proxy." + f.Name, StateOf(f.State), f.Found, f.Cure))];
         }
         catch (FluxException error)
@@ -34,6 +36,15 @@ internal static class PublicChecks
         catch (HttpRequestException error)
         {
             throw new CommandFailure(ExitCodes.Unreachable, ClientRun.Unreachable(error));
+        }
+    }
+
+    /// <summary>Uploads of this profile keep below what passed, from now on and without trying; a cap that is gone is forgotten.</summary>
+    private static void Remember(Context context, Profile profile, Uri address, IReadOnlyList<Finding> findings, long? partBytes)
+    {
+        if (new Uri(profile.Url).Authority == address.Authority && findings.Any(finding => finding.Name == "bodies") && profile.PartBytes != partBytes)
+        {
+            Profiles.Save(context.Get(ClientRun.ProfileOption) ?? "default", profile with { PartBytes = partBytes });
         }
     }
 

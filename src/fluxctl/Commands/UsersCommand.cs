@@ -14,6 +14,10 @@ internal static class UsersCommand
     private static readonly Option<string?> s_bytes = new("--bytes") { Description = "Quota in bytes: 10G, 1.5T, 500M, none", HelpName = "SIZE" };
     private static readonly Option<string?> s_files = new("--files") { Description = "Quota in files: 100000, none", HelpName = "COUNT" };
 
+    private static readonly Argument<string> s_who = new("who") { Description = "A removed user's name, or '#' and the number where several had it" };
+    private static readonly Option<bool> s_yes = new("--yes") { Description = "Don't ask: what is purged can't be brought back" };
+    private static readonly Option<bool> s_removed = new("--removed") { Description = "Who was removed and still has files here" };
+
     private static readonly Option<string[]> s_require = new("--require")
     {
         Description = "Ask for all of these in one login: publickey, password",
@@ -26,8 +30,8 @@ internal static class UsersCommand
             "add", "Makes a user. Asks for a password unless told otherwise.",
             "fluxctl users add anna", "fluxctl users add anna --password-stdin < secret.txt", "fluxctl users add robot --no-password --bytes 10G")
             .With(s_name, s_stdin, s_oneTime, s_none, s_admin, s_bytes, s_files, s_require).Does(AddAsync),
-        new Verb("list", "All users.", "fluxctl users list", "fluxctl users list --json").Does(async (context, ct) => context.Answer(
-            await context.Daemon.GetAsync("users", AdminJson.Default.IReadOnlyListUserRecord, ct), AdminJson.Default.IReadOnlyListUserRecord, PrintAll)),
+        new Verb("list", "All users; or those who were removed and whose files are still there.", "fluxctl users list", "fluxctl users list --removed --json")
+            .With(s_removed).Does((context, ct) => context.Get(s_removed) ? ListRemovedAsync(context, ct) : ListAsync(context, ct)),
         new Verb("show", "Everything about one user.", "fluxctl users show anna").With(s_name).Does(async (context, ct) => context.Answer(
             (await context.Daemon.GetAsync(PathOf(context), AdminJson.Default.UserAnswer, ct)).User, AdminJson.Default.UserRecord, Print)),
         new Verb(
@@ -37,7 +41,11 @@ internal static class UsersCommand
             .Does((context, ct) => StateAsync(context, new SetStateRequest("disabled", null, null), "is disabled", ct)),
         new Verb("enable", "Takes a disable back; also changes admin and required methods.", "fluxctl users enable anna", "fluxctl users enable anna --require publickey password")
             .With(s_name, s_admin, s_notAdmin, s_require).Does(EnableAsync),
-        new Verb("remove", "Takes the name, the credentials and the rights away. The files stay in the store.", "fluxctl users remove anna").With(s_name).Does(RemoveAsync),
+        new Verb("remove", "Takes the name, the credentials and the rights away. The files stay in the store until they are purged.", "fluxctl users remove anna").With(s_name).Does(RemoveAsync),
+        new Verb(
+            "purge", "Takes away for good what a removed user left: files, old versions, trash, unfinished uploads. What lies in shared folders stays.",
+            "fluxctl users purge anna", "fluxctl users purge '#7' --yes")
+            .With(s_who, s_yes).Does(PurgeAsync),
         new Verb("quota", "How much a user may keep; the option that is left out stays as it is.", "fluxctl users quota anna --bytes 10G", "fluxctl users quota anna --bytes none --files 100000")
             .With(s_name, s_bytes, s_files).Does(QuotaAsync));
 
@@ -93,7 +101,50 @@ internal static class UsersCommand
 
     private static async Task<int> RemoveAsync(Context context, CancellationToken ct) => context.Answer(
         await context.Daemon.DeleteAsync(PathOf(context), AdminJson.Default.UserAnswer, ct), AdminJson.Default.UserAnswer,
-        removed => PrintChange(removed, "was removed; the files stay in the store"));
+        removed => PrintChange(removed, "was removed; the files stay in the store until: fluxctl users purge " + removed.User.Name));
+
+    private static async Task<int> ListAsync(Context context, CancellationToken ct) => context.Answer(
+        await context.Daemon.GetAsync("users", AdminJson.Default.IReadOnlyListUserRecord, ct), AdminJson.Default.IReadOnlyListUserRecord, PrintAll);
+
+    private static async Task<int> ListRemovedAsync(Context context, CancellationToken ct) => context.Answer(
+        await context.Daemon.GetAsync("removed-users", AdminJson.Default.IReadOnlyListRemovedUserRecord, ct), AdminJson.Default.IReadOnlyListRemovedUserRecord,
+        users => Show.Table(
+            ["ID", "NAME", "CREATED", "FILES", "HOLDS", "VERSIONS AND TRASH"],
+            users.Select(user => new[] { $"#{user.Id}", user.Name, Show.Time(user.CreatedAt), Show.Count(user.Files), Show.Size(user.Bytes), Show.Size(user.PastBytes) })));
+
+    private static async Task<int> PurgeAsync(Context context, CancellationToken ct)
+    {
+        var who = context.Get(s_who);
+        var daemon = context.Daemon.WithoutTimeout();
+        if (!context.Get(s_yes))
+        {
+            Confirm(who, await daemon.GetAsync("removed-users", AdminJson.Default.IReadOnlyListRemovedUserRecord, ct));
+        }
+
+        return context.Answer(
+            await daemon.DeleteAsync("removed-users/" + AdminClient.Part(who), AdminJson.Default.RemovedUserRecord, ct), AdminJson.Default.RemovedUserRecord,
+            gone => Console.Out.WriteLine($"Gone for good: {gone.Files} files ({Show.Size(gone.Bytes)}) of {gone.Name}, and {Show.Size(gone.PastBytes)} of versions and trash. Garbage collection gives the space back."));
+    }
+
+    /// <summary>Who is asked must type the name: "y" is typed too fast for what can't be taken back.</summary>
+    private static void Confirm(string who, IReadOnlyList<RemovedUserRecord> removed)
+    {
+        if (Console.IsInputRedirected)
+        {
+            throw CommandFailure.Usage("What is purged can't be brought back; say that you mean it with --yes.");
+        }
+
+        foreach (var user in removed.Where(user => user.Name.Equals(who, StringComparison.OrdinalIgnoreCase) || $"#{user.Id}" == who))
+        {
+            Console.Error.WriteLine($"#{user.Id} {user.Name}: {user.Files} files ({Show.Size(user.Bytes)}), {Show.Size(user.PastBytes)} of versions and trash.");
+        }
+
+        Console.Error.Write($"That can't be brought back. Type {Show.Plain(who)} again to purge it: ");
+        if (Console.ReadLine() != who)
+        {
+            throw CommandFailure.Failed("That was something else; nothing was purged.");
+        }
+    }
 
     private static async Task<int> QuotaAsync(Context context, CancellationToken ct)
     {

@@ -89,8 +89,10 @@ public sealed class ProxiesTests : IAsyncLifetime
         Assert.Equal(_bytes, await File.ReadAllBytesAsync(back));
     }
 
-    private static async Task<IReadOnlyList<Finding>> ExamineAsync(Proxy proxy) =>
-        await new ProxyDoctor(new LinkTarget { Url = proxy.Url, Authorization = new AuthenticationHeaderValue("Bearer", HttpServer.Token) }).ExamineAsync(CancellationToken.None);
+    private static Task<IReadOnlyList<Finding>> ExamineAsync(Proxy proxy) => ExamineAsync(proxy.Url);
+
+    private static async Task<IReadOnlyList<Finding>> ExamineAsync(Uri url) =>
+        await new ProxyDoctor(new LinkTarget { Url = url, Authorization = new AuthenticationHeaderValue("Bearer", HttpServer.Token) }).ExamineAsync(CancellationToken.None);
 
     [Fact(Timeout = 180_000)]
     public async Task Nginx_as_it_comes_caps_and_buffers_and_the_client_adapts()
@@ -103,6 +105,59 @@ public sealed class ProxiesTests : IAsyncLifetime
         Assert.Contains("client_max_body_size 0;", bodies.Cure, StringComparison.Ordinal);
         Assert.Equal(FindingState.Good, findings.Single(f => f.Name == "addresses").State);
         Assert.Equal(FindingState.Good, findings.Single(f => f.Name == "events").State);
+        Assert.Contains("proxy_request_buffering off;", findings.Single(f => f.Name == "buffering" && f.State == FindingState.Warning).Cure, StringComparison.Ordinal);
+        Assert.Contains("proxy_http_version 1.1;", findings.Single(f => f.Name == "http" && f.State == FindingState.Warning).Cure, StringComparison.Ordinal);
+        Assert.Equal(FindingState.Good, findings.Single(f => f.Name == "caching").State);
+    }
+
+    [Fact(Timeout = 300_000)]
+    public async Task What_passes_a_capped_proxy_is_found_exactly_and_kept_for_later_uploads()
+    {
+        await using var proxy = await NginxAsync("client_max_body_size 700k; " + Bare);
+        var doctor = new ProxyDoctor(new LinkTarget { Url = proxy.Url, Authorization = new AuthenticationHeaderValue("Bearer", HttpServer.Token) });
+        await doctor.ExamineAsync(CancellationToken.None);
+        Assert.InRange(doctor.PartBytes!.Value, 636 << 10, 700 << 10);
+
+        var fluxctl = new House.Fluxctl(_folder);
+        Assert.Equal(0, (await fluxctl.TryAsync(HttpServer.Token, "login", proxy.Url.ToString())).ExitCode);
+        var examined = await fluxctl.TryAsync(null, "doctor", "--url", proxy.Url.ToString());
+        Assert.Equal(4, examined.ExitCode);
+        Assert.Contains("client_max_body_size 0;", examined.Output, StringComparison.Ordinal);
+        Assert.Contains($"\"partBytes\": {doctor.PartBytes}", await File.ReadAllTextAsync(Path.Combine(_folder.FullName, "fluxctl", "profiles.json")), StringComparison.Ordinal);
+        var local = Path.Combine(_folder.FullName, "capped");
+        await File.WriteAllBytesAsync(local, _bytes);
+        await File.WriteAllBytesAsync(local + ".small", _bytes[..900_000]);
+        await fluxctl.RunAsync("put", local, local + ".small", "--to", "/");
+        await fluxctl.RunAsync("get", "/capped", local + ".back");
+        Assert.Equal(_bytes, await File.ReadAllBytesAsync(local + ".back"));
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_proxy_that_answers_out_of_its_cache_is_found()
+    {
+        await using var proxy = await NginxAsync($$"""
+            {{Recipe.Replace("proxy_buffering off;", "proxy_cache c; proxy_cache_valid any 10m; proxy_ignore_headers Cache-Control Expires Set-Cookie; proxy_cache_key $request_uri; proxy_set_header Authorization $http_authorization;", StringComparison.Ordinal)}}
+              }
+              proxy_cache_path {{_folder.FullName}}/cache keys_zone=c:1m;
+              server {
+                listen unix:{{_folder.FullName}}/unused.sock;
+            """);
+        var caching = (await ExamineAsync(proxy)).Single(f => f.Name == "caching");
+        Assert.Equal(FindingState.Bad, caching.State);
+        Assert.Contains("proxy_cache off;", caching.Cure, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_name_that_does_not_resolve_and_a_port_where_nobody_answers_are_told_apart()
+    {
+        var nameless = Assert.Single(await ExamineAsync(new Uri("https://files.invalid/")));
+        var deserted = await ExamineAsync(new Uri($"http://127.0.0.1:{Tool.FreePort()}/"));
+
+        Assert.Equal(("dns", FindingState.Bad), (nameless.Name, nameless.State));
+        Assert.Contains("dig files.invalid", nameless.Cure, StringComparison.Ordinal);
+        Assert.Equal(["dns", "connect"], deserted.Select(finding => finding.Name));
+        Assert.Equal(FindingState.Bad, deserted[1].State);
+        Assert.Contains("sudo fluxctl doctor", deserted[1].Cure, StringComparison.Ordinal);
     }
 
     [Fact(Timeout = 180_000)]

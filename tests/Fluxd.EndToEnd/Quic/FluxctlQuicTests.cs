@@ -28,6 +28,30 @@ public sealed class FluxctlQuicTests
     }
 
     [QuicFact(Timeout = 180_000)]
+    public async Task The_doctor_sees_the_pinned_certificate_and_that_HTTP_3_can_be_reached()
+    {
+        await using var served = await ServedDaemon.StartAsync();
+        await served.Ctl.LoginAsync(served.Url, served.Daemon.Password);
+
+        var (exit, output, errors) = await served.Ctl.TryAsync(null, "doctor", "--url", served.Url, "--json");
+        var checks = JsonSerializer.Deserialize(output, Fluxd.Core.Admin.AdminJson.Default.IReadOnlyListCheckRecord)!;
+
+        Assert.True(exit == 0, output + errors);
+        Assert.All(checks, check => Assert.True(check.State == Fluxd.Core.Admin.CheckState.Good, check.ToString()));
+        Assert.Contains("pinned", checks.Single(check => check.Name == "proxy.tls").Found, StringComparison.Ordinal);
+        Assert.Contains("UDP port", checks.Single(check => check.Name == "proxy.http3").Found, StringComparison.Ordinal);
+        Assert.Contains("HTTP/2", checks.Single(check => check.Name == "proxy.http").Found, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task A_UDP_port_where_nobody_speaks_QUIC_is_no_HTTP_3()
+    {
+        using var silent = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
+
+        Assert.False(await Fluxd.Transports.Client.ProxyDoctor.SpeaksQuicAsync("127.0.0.1", ((IPEndPoint)silent.Client.LocalEndPoint!).Port, CancellationToken.None));
+    }
+
+    [QuicFact(Timeout = 180_000)]
     public async Task A_tree_is_mirrored_and_changed_by_quic()
     {
         await using var served = await ServedDaemon.StartAsync();

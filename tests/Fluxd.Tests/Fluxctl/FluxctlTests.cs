@@ -166,7 +166,7 @@ public sealed class FluxctlTests : IAsyncLifetime
     public async Task Shells_complete_what_there_is()
     {
         Assert.Contains("quota", (await RunAsync("", "[suggest:6]", "users ")).Output, StringComparison.Ordinal);
-        Assert.Contains("complete -F", (await RunAsync("", "completion", "bash")).Output, StringComparison.Ordinal);
+        Assert.Contains("complete -o default -F", (await RunAsync("", "completion", "bash")).Output, StringComparison.Ordinal);
         Assert.Contains("compdef", (await RunAsync("", "completion", "zsh")).Output, StringComparison.Ordinal);
     }
 

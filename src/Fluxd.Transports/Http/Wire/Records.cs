@@ -278,7 +278,8 @@ public sealed record StatsAnswer(long Cursor, long OplogSize, SseStats Sse);
 public sealed record WhoAnswer(string User, string Scopes, string Path, bool Admin, string Credential, bool MustChangePassword);
 
 /// <summary>What the server saw of a probe: the doctor compares it with what was sent.</summary>
-public sealed record ProbeAnswer(string Method, long BodyBytes, string Address, bool Forwarded, bool Trusted, bool Secure, string Host, string Protocol, int HeaderBytes, bool Local);
+/// <param name="Nonce">Another one in each answer: the same twice came out of a cache.</param>
+public sealed record ProbeAnswer(string Method, long BodyBytes, string Address, bool Forwarded, bool Trusted, bool Secure, string Host, string Protocol, int HeaderBytes, bool Local, string? Nonce = null);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(PushResult))]

@@ -166,7 +166,7 @@ public sealed class ClientEngineTests : IAsyncLifetime
     {
         var findings = await new ProxyDoctor(new LinkTarget { Url = _server.Address, Authorization = new AuthenticationHeaderValue("Bearer", HttpServer.Token) }).ExamineAsync(CancellationToken.None);
         Assert.All(findings, f => Assert.Equal(FindingState.Good, f.State));
-        Assert.Equal(["addresses", "https", "bodies", "methods", "headers", "events"], findings.Select(f => f.Name));
+        Assert.Equal(["dns", "connect", "addresses", "https", "http", "bodies", "buffering", "answers", "caching", "methods", "headers", "events", "http3"], findings.Select(f => f.Name));
     }
 
     private static MirrorItem Item(string name, long size = 1, int time = 0, bool folder = false) =>
