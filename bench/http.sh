@@ -4,7 +4,7 @@
 #   MIB=1024    size of the large file
 #   FILES=10000 small files of a batch
 #   SECS=3      seconds of each run of wrk
-#   ONLY=get    only the figures whose name begins so (get, small, range, put, tus, batch, delta)
+#   ONLY=put,tus  only the figures whose names begin so (get, small, range, put, tus, batch, delta)
 # Needs about 8 GiB of room. Every server listens on 127.0.0.1 and is stopped at the end.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
