@@ -6,7 +6,7 @@ internal static class ClientLimits
     /// <summary>Below this one request carries a file; above it a session makes a cut connection cheap.</summary>
     public const int WholeFileBytesMax = 1 << 20;
 
-    /// <summary>Bytes of a file that are cut, asked about and sent as one step; two such windows are in memory.</summary>
+    /// <summary>Bytes of a file that are cut, asked about and sent as one step; three such windows are in memory.</summary>
     public const int WindowBytes = 16 << 20;
 
     /// <summary>Chunks of one request: under the body caps that proxies have in practice; halved when one refuses.</summary>
@@ -14,14 +14,17 @@ internal static class ClientLimits
 
     public const int BundleBytesMin = 64 << 10;
 
-    /// <summary>Requests of one transfer at once: hides a round trip without crowding out others.</summary>
-    public const int Parallel = 4;
+    /// <summary>Requests of one transfer at once: two for each connection, so that the next is under way when one ends.</summary>
+    public const int Parallel = 8;
+
+    /// <summary>QUIC connections of one transfer: a loss that one takes for congestion leaves three quarters of the rate.</summary>
+    public const int QuicConnections = 4;
 
     /// <summary>Files of a tree at once: small files wait for commits, which the server groups.</summary>
     public const int ParallelFiles = 8;
 
     /// <summary>One piece of a download: what a cut connection loses at most.</summary>
-    public const int PieceBytes = 4 << 20;
+    public const int PieceBytes = 2 << 20;
 
     /// <summary>With the pauses below that is about five minutes of a dead link; then the state stays for the next run.</summary>
     public const int Attempts = 14;

@@ -80,24 +80,34 @@ public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock
         var chunker = await ChunkerAsync(file, size, ct);
         await SkipAsync(file, upload.Offset, hash, ct);
         meter.Skip(upload.Offset);
+        using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(ct);
         var offset = upload.Offset;
-        var sending = Task.CompletedTask;
-        while (offset < size)
+        var (older, newer) = (Task.CompletedTask, Task.CompletedTask);
+        try
         {
-            var window = await ReadWindowAsync(file, chunker, hash, ct);
-            if (window.Length == 0)
+            while (offset < size)
             {
-                throw FluxException.Conflict("The file became shorter while it was being sent; nothing was published.");
+                var window = await ReadWindowAsync(file, chunker, hash, ct);
+                if (window.Length == 0)
+                {
+                    throw FluxException.Conflict("The file became shorter while it was being sent; nothing was published.");
+                }
+
+                // The next window's chunks travel while this one is appended, or a long link would idle at each seam.
+                await older;
+                (older, newer) = (newer, SendWindowAsync(upload.Id, offset, window, meter, newer, giveUp.Token));
+                offset += window.Length;
             }
 
-            // One window is on its way while the next is read and hashed.
-            await sending;
-            sending = SendWindowAsync(upload.Id, offset, window, meter, ct);
-            offset += window.Length;
+            await newer;
+            return hash.GetHashAndReset();
         }
-
-        await sending;
-        return hash.GetHashAndReset();
+        catch
+        {
+            await giveUp.CancelAsync();
+            await newer.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
     }
 
     private static async Task<Chunker> ChunkerAsync(FileStream file, long size, CancellationToken ct)
@@ -148,12 +158,21 @@ public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock
         return window with { Length = at };
     }
 
-    private async Task SendWindowAsync(string id, long offset, Window window, TransferMeter meter, CancellationToken ct)
+    private async Task SendWindowAsync(string id, long offset, Window window, TransferMeter meter, Task before, CancellationToken ct)
     {
-        // No base is named: the server then takes the target as it is now, and there need not be one yet.
-        var have = await link.HaveAsync(id, [.. window.Recipe.Select(c => c.Hash)], null, ct);
-        var wanted = Enumerable.Range(0, window.Recipe.Count).Where(i => !have[i]).ToList();
-        await PutAsync(id, window, wanted, meter, ct);
+        List<int> wanted;
+        try
+        {
+            // No base is named: the server then takes the target as it is now, and there need not be one yet.
+            var have = await link.HaveAsync(id, [.. window.Recipe.Select(c => c.Hash)], null, ct);
+            wanted = [.. Enumerable.Range(0, window.Recipe.Count).Where(i => !have[i])];
+            await PutAsync(id, window, wanted, meter, ct);
+        }
+        finally
+        {
+            await before; // windows are appended in their order, and none is left running behind a fault
+        }
+
         var answer = await link.AppendAsync(id, offset, window.Recipe, ct);
         if (answer.Missing.Count > 0)
         {

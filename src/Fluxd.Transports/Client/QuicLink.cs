@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Net;
 using System.Runtime.CompilerServices;
 using Fluxd.Core;
 using Fluxd.Core.Accounts;
@@ -8,7 +7,6 @@ using Fluxd.Core.Files;
 using Fluxd.Core.Uploads;
 using Fluxd.Transports.Http.Files;
 using Fluxd.Transports.Quic.Client;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fluxd.Transports.Client;
 
@@ -31,8 +29,7 @@ public sealed record QuicTarget
 /// <summary>The link over fluxd/1. Connects when it is first needed, and anew after a loss.</summary>
 public sealed class QuicLink(QuicTarget target) : ILink
 {
-    private readonly SemaphoreSlim _connecting = new(1);
-    private FluxdClient? _client;
+    private readonly QuicConnections _connections = new(target);
 
     public string Name => "quic";
 
@@ -101,7 +98,8 @@ public sealed class QuicLink(QuicTarget target) : ILink
     public async Task ReadAsync(FilePath path, string tag, long offset, Memory<byte> buffer, CancellationToken ct)
     {
         var content = ETag.Parse(tag) ?? throw FluxException.Invalid("The file's tag is none of fluxd's.");
-        await using var download = await (await ClientAsync(ct)).GetAsync(path, offset, buffer.Length, content, ct);
+        using var lane = _connections.Lane();
+        await using var download = await (await lane.ClientAsync(ct)).GetAsync(path, offset, buffer.Length, content, ct);
         if (download.Length != buffer.Length)
         {
             throw FluxException.Conflict("The file is shorter than it was said to be; run the same command again.");
@@ -158,7 +156,8 @@ public sealed class QuicLink(QuicTarget target) : ILink
     /// <summary>Each on a stream of its own: a lost packet stalls one chunk.</summary>
     public async Task PutChunksAsync(string id, IReadOnlyList<ChunkBytes> chunks, CancellationToken ct)
     {
-        var client = await ClientAsync(ct);
+        using var lane = _connections.Lane();
+        var client = await lane.ClientAsync(ct);
         var upload = IdOf(id);
         await Parallel.ForEachAsync(
             chunks,
@@ -171,15 +170,7 @@ public sealed class QuicLink(QuicTarget target) : ILink
 
     public async Task CompleteAsync(string id, CancellationToken ct) => await (await ClientAsync(ct)).CommitAsync(IdOf(id), ct);
 
-    public async ValueTask DisposeAsync()
-    {
-        if (_client is not null)
-        {
-            await _client.DisposeAsync();
-        }
-
-        _connecting.Dispose();
-    }
+    public ValueTask DisposeAsync() => _connections.DisposeAsync();
 
     private static UploadRequest Request(FilePath path, long size, DateTimeOffset modified) => new()
     {
@@ -197,101 +188,5 @@ public sealed class QuicLink(QuicTarget target) : ILink
 
     private static RemoteUpload Upload(UploadInfo upload) => new(upload.Id.ToString(), upload.DurableOffset, upload.State == UploadState.Completed);
 
-    private async Task<FluxdClient> ClientAsync(CancellationToken ct)
-    {
-        if (_client is { Closed.IsCancellationRequested: false } open)
-        {
-            return open;
-        }
-
-        await _connecting.WaitAsync(ct);
-        try
-        {
-            if (_client is { } old)
-            {
-                if (!old.Closed.IsCancellationRequested)
-                {
-                    return old; // somebody else was faster
-                }
-
-                _client = null;
-                await old.DisposeAsync();
-            }
-
-            return _client = await ConnectToAnyAsync(ct);
-        }
-        finally
-        {
-            _connecting.Release();
-        }
-    }
-
-    /// <summary>In the resolver's order; the next address is for the case that nobody answers at the one before.</summary>
-    private async Task<FluxdClient> ConnectToAnyAsync(CancellationToken ct)
-    {
-        FluxException? failure = null;
-        foreach (var address in await AddressesAsync(ct))
-        {
-            try
-            {
-                return await ConnectToAsync(new IPEndPoint(address, target.Port), ct);
-            }
-            catch (FluxException error) when (error.Error == FluxError.Unavailable)
-            {
-                failure = error;
-            }
-        }
-
-        throw failure ?? new FluxException(FluxError.Unavailable, $"{target.Host} has no address.");
-    }
-
-    private async Task<IPAddress[]> AddressesAsync(CancellationToken ct)
-    {
-        try
-        {
-            return await Dns.GetHostAddressesAsync(target.Host, ct);
-        }
-        catch (System.Net.Sockets.SocketException error)
-        {
-            throw new FluxException(FluxError.Unavailable, $"{target.Host} can't be found: {error.Message}.", error);
-        }
-    }
-
-    private async Task<FluxdClient> ConnectToAsync(IPEndPoint server, CancellationToken ct)
-    {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        patience.CancelAfter(ClientLimits.UdpPatience);
-        FluxdClient? client = null;
-        try
-        {
-            client = await FluxdClient.ConnectAsync(Options(server), NullLogger.Instance, patience.Token);
-            patience.CancelAfter(ClientLimits.Silence); // UDP works; checking a password may take its time
-            await client.Login;
-            return client;
-        }
-        catch (Exception error)
-        {
-            if (client is not null)
-            {
-                await client.DisposeAsync();
-            }
-
-            if (error is OperationCanceledException && !ct.IsCancellationRequested)
-            {
-                throw new FluxException(FluxError.Unavailable, $"{target.Host}, port {target.Port}, does not answer over UDP (QUIC).", error);
-            }
-
-            throw;
-        }
-    }
-
-    private FluxdClientOptions Options(IPEndPoint server) => new()
-    {
-        Server = server,
-        ServerName = target.Host,
-        Credential = target.Credential,
-        PinnedFingerprint = target.Pin?.Replace(":", "", StringComparison.Ordinal),
-        TrustOnFirstUse = target.TrustOnFirstUse,
-        ClientName = "fluxctl",
-    };
+    private Task<FluxdClient> ClientAsync(CancellationToken ct) => _connections.FirstAsync(ct);
 }

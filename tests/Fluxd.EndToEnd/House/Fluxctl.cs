@@ -68,11 +68,13 @@ internal sealed class ServedDaemon : IAsyncDisposable
 
     public string Url => $"https://127.0.0.1:{Port}";
 
-    public static async Task<ServedDaemon> StartAsync(bool quic = true)
+    public static Task<ServedDaemon> StartAsync(bool quic = true) => StartInAsync(Directory.CreateTempSubdirectory("fluxd-e2e-"), Tool.FreePort(), quic);
+
+    /// <summary>The same daemon again, after its end: same data, same port.</summary>
+    public static async Task<ServedDaemon> StartInAsync(DirectoryInfo folder, int port, bool quic = true)
     {
-        var port = Tool.FreePort();
-        var daemon = DaemonProcess.Start(
-            "--set", "http.listen=127.0.0.1:0", "--set", $"http.listen_tls=127.0.0.1:{port}", "--set", "sftp.enabled=false",
+        var daemon = DaemonProcess.StartIn(
+            folder, "--set", "http.listen=127.0.0.1:0", "--set", $"http.listen_tls=127.0.0.1:{port}", "--set", "sftp.enabled=false",
             "--set", $"quic.enabled={(quic ? "true" : "false")}", "--set", $"quic.listen=127.0.0.1:{port}");
         try
         {

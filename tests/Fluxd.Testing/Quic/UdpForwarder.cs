@@ -36,8 +36,7 @@ public sealed class UdpForwarder : IAsyncDisposable
     private readonly List<Task> _loops = [];
     private readonly List<Socket> _sockets = [];
     private readonly long[] _freeAt = new long[2];
-    private Socket _far;
-    private EndPoint _client = new IPEndPoint(IPAddress.Any, 0);
+    private readonly Dictionary<EndPoint, Socket> _mappings = [];
 
     public UdpForwarder(IPEndPoint target, LinkConditions conditions, int seed)
     {
@@ -46,7 +45,6 @@ public sealed class UdpForwarder : IAsyncDisposable
         _random = new Random(seed);
         _near.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         _near.ReceiveBufferSize = _near.SendBufferSize = 4 << 20;
-        _far = NewFar();
         _loops.Add(FromClient());
         _loops.Add(Task.Run(DeliverLate));
     }
@@ -66,27 +64,41 @@ public sealed class UdpForwarder : IAsyncDisposable
 
     public long DatagramsUp { get; private set; }
 
-    /// <summary>The NAT forgets: the server sees the client at another port from now on.</summary>
+    /// <summary>The NAT forgets: the server sees every client at another port from now on.</summary>
     public void Rebind()
     {
         lock (_gate)
         {
-            _far = NewFar();
+            _mappings.Clear();
         }
     }
 
-    private Socket NewFar()
+    /// <summary>The socket by which the server sees this client.</summary>
+    private Socket FarOf(EndPoint client)
     {
-        var far = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-        far.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        far.ReceiveBufferSize = far.SendBufferSize = 4 << 20;
         lock (_gate)
         {
-            _sockets.Add(far);
-            _loops.Add(FromServer(far));
-        }
+            if (_mappings.TryGetValue(client, out var known))
+            {
+                return known;
+            }
 
-        return far;
+            var far = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+            far.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            far.ReceiveBufferSize = far.SendBufferSize = 4 << 20;
+            _mappings.Add(client, far);
+            _sockets.Add(far);
+            _loops.Add(FromServer(far, client));
+            return far;
+        }
+    }
+
+    private bool IsMapped(EndPoint client, Socket far)
+    {
+        lock (_gate)
+        {
+            return _mappings.TryGetValue(client, out var now) && now == far;
+        }
     }
 
     private async Task FromClient()
@@ -94,22 +106,21 @@ public sealed class UdpForwarder : IAsyncDisposable
         var buffer = new byte[65536];
         while (await Receive(_near, buffer) is { } got)
         {
-            _client = got.From;
             BytesUp += got.Length;
             DatagramsUp++;
-            Forward(0, _far, Target, buffer.AsSpan(0, got.Length));
+            Forward(0, FarOf(got.From), Target, buffer.AsSpan(0, got.Length));
         }
     }
 
-    private async Task FromServer(Socket far)
+    private async Task FromServer(Socket far, EndPoint client)
     {
         var buffer = new byte[65536];
         while (await Receive(far, buffer) is { } got)
         {
-            if (far == _far) // what still comes to the forgotten mapping is lost
+            if (IsMapped(client, far)) // what still comes to the forgotten mapping is lost
             {
                 BytesDown += got.Length;
-                Forward(1, _near, _client, buffer.AsSpan(0, got.Length));
+                Forward(1, _near, client, buffer.AsSpan(0, got.Length));
             }
         }
     }
@@ -226,7 +237,13 @@ public sealed class UdpForwarder : IAsyncDisposable
             socket.Dispose();
         }
 
-        await Task.WhenAll(_loops);
+        Task[] loops;
+        lock (_gate)
+        {
+            loops = [.. _loops];
+        }
+
+        await Task.WhenAll(loops);
         _stop.Dispose();
         _arrived.Dispose();
     }
