@@ -21,6 +21,9 @@ internal static class QuicLimits
     /// <summary>What the kernel is asked for; net.core.rmem_max may allow less.</summary>
     public const int SocketBufferBytes = 8 << 20;
 
+    /// <summary>What one read of a stored file fills: several chunks, or each would be read whole and copied in parts.</summary>
+    public const int ReadBufferBytes = 256 << 10;
+
     /// <summary>Unacknowledged bytes of one stream before its writer waits: bandwidth-delay product of 300 Mbit/s at 100 ms.</summary>
     public const int StreamSendBytesMax = 4 << 20;
 

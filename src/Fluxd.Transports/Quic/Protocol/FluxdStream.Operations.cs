@@ -83,26 +83,44 @@ internal sealed partial class FluxdStream
         var length = wanted < 0 ? node.Size - offset : Math.Min(wanted, node.Size - offset);
         using var transfer = connection.Begin(who, "download");
         await AnswerAsync(Ok().Node(node).I64(offset).I64(length), ct);
-        for (var end = offset + length; offset < end;)
+        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(QuicLimits.ReadBufferBytes, Math.Max(length, 1)));
+        try
         {
-            var memory = _output.GetMemory();
-            var count = await file.ReadAsync(offset, memory[..(int)Math.Min(memory.Length, end - offset)], ct);
-            if (count == 0)
-            {
-                throw new FluxException(FluxError.Conflict, "The file became shorter while it was read.");
-            }
-
-            _output.Advance(count);
-            transfer?.Accepted(count);
-            offset += count;
-            if ((await _output.FlushAsync(ct)).IsCompleted)
+            if (!await SendBodyAsync(file, offset, length, buffer, transfer, ct))
             {
                 transfer?.End("client cancelled");
                 return;
             }
         }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
 
         transfer?.End("done");
+    }
+
+    /// <returns>False when the client wants no more.</returns>
+    private async Task<bool> SendBodyAsync(IOpenFile file, long offset, long length, byte[] buffer, ITransfer? transfer, CancellationToken ct)
+    {
+        for (var end = offset + length; offset < end;)
+        {
+            var count = await file.ReadAsync(offset, buffer.AsMemory(0, (int)Math.Min(buffer.Length, end - offset)), ct);
+            if (count == 0)
+            {
+                throw new FluxException(FluxError.Conflict, "The file became shorter while it was read.");
+            }
+
+            offset += count;
+            _output.Write(buffer.AsSpan(0, count));
+            transfer?.Accepted(count);
+            if ((await _output.FlushAsync(ct)).IsCompleted)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private static (FilePath Path, long Offset, long Length, byte[] Tag) ReadGet(ReadOnlySpan<byte> fields)
