@@ -12,9 +12,8 @@ namespace Fluxd.Store.Uploads;
 /// <param name="ticket">Becomes the desk's: it holds the base file's content.</param>
 internal sealed class ChunkDesk(Spool spool, Ticket ticket) : IDisposable
 {
-    private readonly Dictionary<ChunkHash, (long At, int Length)> _put = [];
-    private Scratch? _scratch;
-    private long _end;
+    private readonly Dictionary<ChunkHash, (Sheet Sheet, long At, int Length)> _put = [];
+    private Sheet? _sheet;
 
     public SemaphoreSlim Gate { get; } = new(1, 1);
 
@@ -42,16 +41,21 @@ internal sealed class ChunkDesk(Spool spool, Ticket ticket) : IDisposable
             throw new FluxException(FluxError.Busy, "Too many chunks were sent ahead; append what is there, then send more.");
         }
 
-        (_scratch ??= spool.Create()).Write(_end, bytes);
-        _put.Add(chunk, (_end, bytes.Length));
-        _end += bytes.Length;
+        if (_sheet is null || _sheet.End >= UploadLimits.SheetBytes)
+        {
+            var full = _sheet;
+            _sheet = new Sheet(spool.Create());
+            full?.DisposeIfUnused();
+        }
+
+        _put.Add(chunk, (_sheet, _sheet.Add(bytes), bytes.Length));
     }
 
     public byte[] Read(ChunkHash chunk)
     {
-        var (at, length) = _put[chunk];
+        var (sheet, at, length) = _put[chunk];
         var bytes = new byte[length];
-        return _scratch!.Read(at, bytes) == length
+        return sheet.Read(at, bytes) == length
             ? bytes
             : throw new FluxException(FluxError.Corrupt, "A chunk that was sent can't be read back; send it again.");
     }
@@ -67,24 +71,66 @@ internal sealed class ChunkDesk(Spool spool, Ticket ticket) : IDisposable
     /// <summary>Nobody came back to it.</summary>
     public void Close()
     {
-        ForgetPut();
+        ForgetPut([.. _put.Keys]);
         Base = null;
         ticket.Dispose();
     }
 
-    /// <summary>All that was put is in the content now.</summary>
-    public void ForgetPut()
+    /// <summary>These are in the content now. What was put for the next call stays.</summary>
+    public void ForgetPut(IEnumerable<ChunkHash> chunks)
     {
-        _put.Clear();
-        _end = 0;
-        _scratch?.Dispose();
-        _scratch = null;
+        foreach (var chunk in chunks)
+        {
+            if (_put.Remove(chunk, out var place))
+            {
+                place.Sheet.Remove();
+                if (place.Sheet != _sheet)
+                {
+                    place.Sheet.DisposeIfUnused();
+                }
+            }
+        }
+
+        if (_put.Count == 0)
+        {
+            _sheet?.DisposeIfUnused();
+            _sheet = null;
+        }
     }
 
     public void Dispose()
     {
-        _scratch?.Dispose();
+        ForgetPut([.. _put.Keys]);
         ticket.Dispose();
         Gate.Dispose();
+    }
+
+    /// <summary>A scratch file of bounded size, gone with the last chunk in it: so the room of what was appended comes back.</summary>
+    private sealed class Sheet(Scratch scratch)
+    {
+        private int _used;
+
+        public long End { get; private set; }
+
+        public long Add(ReadOnlySpan<byte> bytes)
+        {
+            var at = End;
+            scratch.Write(at, bytes);
+            End += bytes.Length;
+            _used++;
+            return at;
+        }
+
+        public int Read(long at, Span<byte> bytes) => scratch.Read(at, bytes);
+
+        public void Remove() => _used--;
+
+        public void DisposeIfUnused()
+        {
+            if (_used == 0)
+            {
+                scratch.Dispose();
+            }
+        }
     }
 }

@@ -103,7 +103,7 @@ internal sealed class ChunkUploads(Trees trees, UploadStore uploads, IContents c
                 }
 
                 var durable = await writer.FlushAsync(ct);
-                desk.ForgetPut();
+                desk.ForgetPut(recipe.Select(step => step.Hash));
                 return new RecipeAppend(durable, []);
             },
             ct);

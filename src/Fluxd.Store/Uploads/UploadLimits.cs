@@ -15,6 +15,9 @@ internal static class UploadLimits
     /// <summary>Chunks that were put and not yet named by a recipe, of one session: some 4 GiB of fine chunks in a scratch file.</summary>
     public const int PutChunksMax = 65_536;
 
+    /// <summary>What one scratch file of put chunks takes: room comes back in steps of this size while a client sends ahead of its recipes.</summary>
+    public const int SheetBytes = 32 << 20;
+
     /// <summary>Runs of a base file that a session looks through, 24 bytes each: the pieces that a file of many edits is in.</summary>
     public const int BaseRunsMax = 65_536;
 

@@ -6,8 +6,8 @@ internal static class ClientLimits
     /// <summary>Below this one request carries a file; above it a session makes a cut connection cheap.</summary>
     public const int WholeFileBytesMax = 1 << 20;
 
-    /// <summary>Bytes of a file that are cut, asked about and sent as one step; three such windows are in memory.</summary>
-    public const int WindowBytes = 16 << 20;
+    /// <summary>Bytes of a file that are cut, asked about and sent as one step; three such windows are in memory, and what a killed server forgets is two of them.</summary>
+    public const int WindowBytes = 8 << 20;
 
     /// <summary>Chunks of one request: under the body caps that proxies have in practice; halved when one refuses.</summary>
     public const int BundleBytes = 4 << 20;

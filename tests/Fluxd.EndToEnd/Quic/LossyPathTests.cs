@@ -16,8 +16,11 @@ namespace Fluxd.EndToEnd.Quic;
 /// </summary>
 public sealed class LossyPathTests(ITestOutputHelper output) : IAsyncLifetime
 {
-    private const int Size = 24_000_000;
-    private const int Middle = 8_000_000;
+    private const int Size = 32_000_000;
+    private const int Middle = 20_000_000;
+
+    /// <summary>Chunks that wait for their recipe are received, not promised: a killed daemon forgets two of the client's windows at most.</summary>
+    private const int ReceivedOnly = 2 * (8 << 20);
     private readonly int _seed = Random.Shared.Next();
     private ServedDaemon _served = null!;
     private UdpForwarder _path = null!;
@@ -71,12 +74,14 @@ public sealed class LossyPathTests(ITestOutputHelper output) : IAsyncLifetime
     [QuicFact(Timeout = 300_000)]
     public async Task An_upload_survives_a_restart_of_the_daemon_in_the_middle()
     {
-        await UploadAsync(async () =>
-        {
-            _served.Daemon.Signal("KILL");
-            await _served.Daemon.ExitAsync();
-            _served = await ServedDaemon.StartInAsync(_served.Daemon.Folder, _served.Port);
-        });
+        await UploadAsync(
+            async () =>
+            {
+                _served.Daemon.Signal("KILL");
+                await _served.Daemon.ExitAsync();
+                _served = await ServedDaemon.StartInAsync(_served.Daemon.Folder, _served.Port);
+            },
+            ReceivedOnly);
         await SameBytesCameBackAsync();
     }
 
@@ -96,19 +101,19 @@ public sealed class LossyPathTests(ITestOutputHelper output) : IAsyncLifetime
 
     private Process Put() => _served.Ctl.Start("put", _served.Local("film.bin"), "--quic", "--json");
 
-    private async Task UploadAsync(Func<Task> happens)
+    private async Task UploadAsync(Func<Task> happens, int mayTravelAgain = 0)
     {
         using var put = Put();
         await AcknowledgedAsync(put, Middle);
         await happens();
-        NothingTwice(await MovedAsync(put));
+        NothingTwice(await MovedAsync(put), mayTravelAgain);
     }
 
     /// <summary>Less than 5 % of what had been acknowledged may travel again.</summary>
-    private void NothingTwice(long moved)
+    private void NothingTwice(long moved, int mayTravelAgain = 0)
     {
         output.WriteLine($"{moved} bytes moved for {Size}; {_path.BytesUp} on the path");
-        Assert.InRange(moved, Size - 1, Size + (Size / 20));
+        Assert.True(moved <= Size + (Middle / 20) + mayTravelAgain, $"{moved} bytes moved for {Size}");
     }
 
     private async Task SameBytesCameBackAsync()

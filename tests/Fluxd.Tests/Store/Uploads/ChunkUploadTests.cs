@@ -37,6 +37,35 @@ public sealed class ChunkUploadTests : TreesFixture
     }
 
     [Fact(Timeout = TimeoutMs)]
+    public async Task What_was_sent_ahead_of_its_recipe_waits_for_it()
+    {
+        var upload = await Trees.Uploads.CreateAsync(Anna, new UploadRequest { Target = P("/b") }, Ct);
+        var chunks = Enumerable.Range(0, 60).Select(i => RandomBytes(1_000_000, i)).ToList();
+        foreach (var chunk in chunks)
+        {
+            await Trees.Chunks.PutAsync(Anna, upload.Id, ChunkHash.Of(chunk), chunk, Ct);
+        }
+
+        // In three recipes, the later ones' chunks being there before: none is asked for again, not even over the first scratch file's end.
+        for (var at = 0; at < chunks.Count; at += 20)
+        {
+            var recipe = chunks.Skip(at).Take(20).Select(chunk => new ChunkRef(ChunkHash.Of(chunk), chunk.Length)).ToList();
+            var appended = await Trees.Chunks.AppendAsync(Anna, upload.Id, at * 1_000_000L, recipe, Ct);
+            Assert.Empty(appended.Missing);
+        }
+
+        await Trees.Uploads.CompleteAsync(Anna, upload.Id, Ct);
+        Assert.Equal(chunks.SelectMany(chunk => chunk).ToArray(), await ReadAll("/b"));
+    }
+
+    private static byte[] RandomBytes(int length, int seed)
+    {
+        var bytes = new byte[length];
+        new Random(seed).NextBytes(bytes);
+        return bytes;
+    }
+
+    [Fact(Timeout = TimeoutMs)]
     public async Task What_somebody_else_has_can_neither_be_seen_nor_used()
     {
         await PutRandom("/a", Anna);
@@ -269,7 +298,7 @@ public sealed class ChunkUploadTests : TreesFixture
     private async Task<byte[]> ReadAll(string path)
     {
         await using var file = await Trees.Files.OpenAsync(Anna, P(path), new OpenRequest { Access = OpenAccess.Read }, Ct);
-        var bytes = new byte[4 << 20];
+        var bytes = new byte[(await file.StatAsync(Ct)).Size + 1];
         return bytes[..await file.ReadAsync(0, bytes, Ct)];
     }
 }
