@@ -74,18 +74,22 @@ internal sealed class FileHandle(
             throw FluxException.Invalid("An offset can't be negative.");
         }
 
-        await GatedAsync(
-            async () =>
-            {
-                var draft = writing.DraftOf(file, Newest);
-                var at = request.Append ? draft.Length : offset;
-                await writing.AllowAsync(who, file, at + data.Length, ct);
-                await writing.CutKeptAsync(file, at, ct);
-                await draft.WriteAsync(at, data, ct);
-                await writing.KeepWhenDueAsync(who, file, ct);
-                return true;
-            },
-            ct);
+        // Written out: through GatedAsync each packet of an upload would allocate its closure.
+        await file.Gate.WaitAsync(ct);
+        try
+        {
+            Live();
+            var draft = writing.DraftOf(file, Newest);
+            var at = request.Append ? draft.Length : offset;
+            await writing.AllowAsync(who, file, at + data.Length, ct);
+            await writing.CutKeptAsync(file, at, ct);
+            await draft.WriteAsync(at, data, ct);
+            await writing.KeepWhenDueAsync(who, file, ct);
+        }
+        finally
+        {
+            file.Gate.Release();
+        }
     }
 
     /// <summary>Takes a range of another file as it is, chunks shared, as long as it goes where this file's stream ends.</summary>

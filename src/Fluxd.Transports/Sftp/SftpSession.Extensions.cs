@@ -57,7 +57,24 @@ public sealed partial class SftpSession
     {
         var from = PathFrom(ref reader);
         var to = PathFrom(ref reader);
-        return ChangeAsync(id, from, to, c => Files.CopyAsync(Who, from, to, replace: false, c), ct);
+        return ChangeAsync(id, from, to, c => HardLinkNowAsync(from, to, c), ct);
+    }
+
+    /// <summary>As link(2): a symbolic link is linked itself, and a folder (which a copy would take whole) is refused.</summary>
+    private async Task HardLinkNowAsync(FilePath from, FilePath to, CancellationToken ct)
+    {
+        var node = await Files.StatAsync(Who, from, followLink: false, ct);
+        switch (node.Kind)
+        {
+            case NodeKind.Folder:
+                throw FluxException.Denied("A folder can't have a second name.");
+            case NodeKind.Symlink:
+                await Files.MakeSymlinkAsync(Who, to, await Files.ReadLinkAsync(Who, from, ct), ct);
+                break;
+            default:
+                await Files.CopyAsync(Who, from, to, replace: false, ct);
+                break;
+        }
     }
 
     private ValueTask LimitsAsync(uint id, CancellationToken ct) => _output.SendAsync(

@@ -5,26 +5,22 @@ using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Frontends;
 using Fluxd.Transports.Net;
-using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Connections.Features;
 
 namespace Fluxd.Transports.Ssh;
 
 /// <summary>
-/// The SFTP frontend: Kestrel's socket transport accepts, each connection runs one <see cref="SshServerSession"/>.
-/// The only file of the engine that knows Kestrel. A <see cref="FileHandleEndPoint"/> takes a socket from systemd.
+/// The SFTP frontend: each accepted connection runs one <see cref="SshServerSession"/>. The only file of the engine that
+/// knows sockets. Not on Kestrel's transport: see <see cref="SocketPipe"/>.
 /// </summary>
 public sealed class SshEndpoint(SshServerOptions options, IReadOnlyList<EndPoint> listen, LinkTuning link) : IFrontend, IAsyncDisposable
 {
     public const string FrontendName = "sftp";
 
-    private readonly List<IConnectionListener> _listeners = [];
-    private readonly List<Task> _loops = [];
     private readonly ConcurrentDictionary<long, (SshServerSession Session, Task Run)> _connections = new();
-    private readonly QuietListeners _sockets = new();
     private readonly CancellationTokenSource _draining = new();
     private readonly CancellationTokenSource _aborting = new();
     private readonly LoginGate _gate = new(options.UnauthenticatedPerSource, options.Unauthenticated);
+    private TcpListeners? _listeners;
     private long _lastId;
 
     public string Name => FrontendName;
@@ -34,32 +30,28 @@ public sealed class SshEndpoint(SshServerOptions options, IReadOnlyList<EndPoint
     public int ConnectionCount => _connections.Count;
 
     /// <summary>Where it listens, with the ports that the system chose.</summary>
-    public IReadOnlyList<EndPoint> Bound => [.. _listeners.Select(l => l.EndPoint)];
+    public IReadOnlyList<EndPoint> Bound { get; private set; } = [];
 
-    public async Task StartAsync(CancellationToken ct)
+    public Task StartAsync(CancellationToken ct)
     {
+        _listeners = new TcpListeners(Accepted, e => SshLog.AcceptFailed(options.Logger, e.Message));
         foreach (var endPoint in listen)
         {
-            _listeners.Add(await BindAsync(endPoint, ct));
+            Bind(_listeners, endPoint);
         }
 
-        Endpoints = [.. _listeners.Select(l => l.EndPoint.ToString() ?? "")];
-        foreach (var listener in _listeners)
+        Bound = _listeners.Bound;
+        Endpoints = [.. Bound.Select(endPoint => endPoint.ToString() ?? "")];
+        foreach (var endPoint in Endpoints)
         {
-            SshLog.Listening(options.Logger, listener.EndPoint.ToString() ?? "");
-            _loops.Add(AcceptAsync(listener));
+            SshLog.Listening(options.Logger, endPoint);
         }
+
+        _listeners.Start();
+        return Task.CompletedTask;
     }
 
-    public async Task StopAcceptingAsync(CancellationToken ct)
-    {
-        await _sockets.StopAcceptingAsync();
-        await Task.WhenAll(_loops);
-        foreach (var listener in _listeners)
-        {
-            await listener.UnbindAsync(ct);
-        }
-    }
+    public Task StopAcceptingAsync(CancellationToken ct) => _listeners?.StopAsync() ?? Task.CompletedTask;
 
     public async Task DrainAsync(CancellationToken deadline)
     {
@@ -83,65 +75,54 @@ public sealed class SshEndpoint(SshServerOptions options, IReadOnlyList<EndPoint
     {
         await _aborting.CancelAsync();
         await Task.WhenAll(_connections.Values.Select(c => c.Run));
-        foreach (var listener in _listeners)
-        {
-            await listener.DisposeAsync();
-        }
-
-        _listeners.Clear();
     }
 
     public async ValueTask DisposeAsync()
     {
         await StopAcceptingAsync(CancellationToken.None);
         await AbortAsync();
-        _sockets.Dispose();
+        _listeners?.Dispose();
         _draining.Dispose();
         _aborting.Dispose();
     }
 
-    private async Task<IConnectionListener> BindAsync(EndPoint endPoint, CancellationToken ct)
+    private static void Bind(TcpListeners listeners, EndPoint endPoint)
     {
         try
         {
-            return await _sockets.BindAsync(endPoint, ct);
+            listeners.Bind(endPoint, NetLimits.AcceptQueueMax);
         }
-        catch (Exception e) when (e is SocketException or AddressInUseException)
+        catch (SocketException e)
         {
             var holder = endPoint is IPEndPoint port && options.HolderOf(port) is { } found ? $" {endPoint} is held by {found}." : "";
             throw new FluxException(FluxError.Unavailable, $"SFTP can't listen on {endPoint}: {e.Message.TrimEnd('.')}.{holder} Change [sftp] listen or stop what uses it.", e);
         }
     }
 
-    private async Task AcceptAsync(IConnectionListener listener)
+    private void Accepted(Socket socket)
     {
-        while (await listener.AcceptAsync(CancellationToken.None) is { } connection)
+        if (options.Connections.TryEnter())
         {
-            if (options.Connections.TryEnter())
-            {
-                Serve(connection);
-            }
-            else
-            {
-                SshLog.Full(options.Logger, (connection.RemoteEndPoint as IPEndPoint)?.Address ?? IPAddress.None);
-                await connection.DisposeAsync();
-            }
+            Serve(socket);
+            return;
         }
+
+        SshLog.Full(options.Logger, AddressOf(socket));
+        socket.Dispose();
     }
 
     /// <summary>The running task is kept in the table until it has ended; drain and abort await it.</summary>
-    private void Serve(ConnectionContext connection)
+    private void Serve(Socket socket)
     {
         var id = Interlocked.Increment(ref _lastId);
-        var address = (connection.RemoteEndPoint as IPEndPoint)?.Address ?? IPAddress.None;
-        var peer = new PeerInfo(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address, FrontendName);
-        var socket = connection.Features.Get<IConnectionSocketFeature>()?.Socket;
+        var peer = new PeerInfo(AddressOf(socket), FrontendName);
+        var connection = new SocketPipe(socket);
         Action leave = () => { };
-        var session = new SshServerSession(connection.Transport, peer, options)
+        var session = new SshServerSession(connection, peer, options)
         {
             Draining = _draining.Token,
             LoggedIn = () => leave(),
-            Received = socket is null ? null : () => LinkTuning.QuickAck(socket),
+            Received = () => LinkTuning.QuickAck(socket),
         };
         leave = _gate.Enter(peer.Address, () => session.HasTriedToLogIn, () => session.Abort("others wait to log in"));
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -150,7 +131,20 @@ public sealed class SshEndpoint(SshServerOptions options, IReadOnlyList<EndPoint
         gate.SetResult();
     }
 
-    private async Task RunAsync(long id, ConnectionContext connection, SshServerSession session, PeerInfo peer, Socket? socket, Action leave, Task listed)
+    private static IPAddress AddressOf(Socket socket)
+    {
+        try
+        {
+            var address = (socket.RemoteEndPoint as IPEndPoint)?.Address ?? IPAddress.None;
+            return address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+        }
+        catch (SocketException)
+        {
+            return IPAddress.None; // gone already: the first read says so
+        }
+    }
+
+    private async Task RunAsync(long id, SocketPipe connection, SshServerSession session, PeerInfo peer, Socket socket, Action leave, Task listed)
     {
         await listed;
         try
@@ -162,11 +156,7 @@ public sealed class SshEndpoint(SshServerOptions options, IReadOnlyList<EndPoint
                 return;
             }
 
-            if (socket is not null)
-            {
-                SshLog.Link(options.Logger, peer.Address, link.Apply(socket, peer.Address));
-            }
-
+            SshLog.Link(options.Logger, peer.Address, link.Apply(socket, peer.Address));
             await session.RunAsync(_aborting.Token);
             if (session.Misdeed is { } misdeed)
             {
@@ -186,7 +176,7 @@ public sealed class SshEndpoint(SshServerOptions options, IReadOnlyList<EndPoint
         finally
         {
             leave();
-            await connection.DisposeAsync();
+            connection.Dispose();
             session.Dispose();
             options.Connections.Leave();
             _connections.TryRemove(id, out _);

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Fluxd.Transports.Ssh;
 
-/// <summary>Ids 4000 to 4099; next free: 4014.</summary>
+/// <summary>Ids 4000 to 4099; next free: 4015.</summary>
 internal static partial class SshLog
 {
     [LoggerMessage(4000, LogLevel.Information, "SSH connection from {Address} ({Client}) ended: {Reason}")]
@@ -48,4 +48,7 @@ internal static partial class SshLog
 
     [LoggerMessage(4011, LogLevel.Debug, "SSH link to {Address}: congestion control {Algorithm}")]
     public static partial void Link(ILogger logger, IPAddress address, string algorithm);
+
+    [LoggerMessage(4014, LogLevel.Warning, "SSH can't accept a connection: {Reason}")]
+    public static partial void AcceptFailed(ILogger logger, string reason);
 }

@@ -172,6 +172,24 @@ public sealed class OtherClientsTests
         Assert.Contains("a.bin", await Curl(url + "/new/"), StringComparison.Ordinal);
     }
 
+    /// <summary>libssh2 before 1.11 has no encrypt-then-MAC; a newer one gets in by itself, and both are right.</summary>
+    [Fact(Timeout = SftpDaemon.TimeoutMs)]
+    public async Task Curl_without_compat_gets_in_only_by_todays_algorithms()
+    {
+        await using var daemon = await SftpDaemon.StartAsync();
+        var version = System.Text.RegularExpressions.Regex.Match(await daemon.RunAsync("curl", "--version"), @"libssh2/1\.([0-9]+)");
+        Assert.True(version.Success, "curl is built without libssh2");
+        var isOld = int.Parse(version.Groups[1].Value, CultureInfo.InvariantCulture) < 11;
+
+        var (code, _, said) = await daemon.TryAsync("curl", "-sS", "-k", "-u", "admin:" + daemon.Password, $"sftp://127.0.0.1:{daemon.Port}/");
+
+        Assert.True(isOld == (code != 0), said);
+        if (isOld)
+        {
+            Assert.Contains("exchange encryption keys", said, StringComparison.Ordinal);
+        }
+    }
+
     [Fact(Timeout = SftpDaemon.TimeoutMs)]
     public async Task Sshfs_is_a_file_system_for_ordinary_programs()
     {

@@ -35,6 +35,8 @@ internal sealed partial class SftpDaemon : IAsyncDisposable
 
     public string Output => _daemon.Output;
 
+    public int ProcessId => _daemon.Id;
+
     public static async Task<SftpDaemon> StartAsync(params string[] settings)
     {
         var daemon = new SftpDaemon(settings);

@@ -19,10 +19,12 @@ internal sealed class TestTrees : IAsyncDisposable
     private readonly Dictionary<long, UserInfo> _users = [];
     private readonly Dictionary<long, List<FolderGrant>> _grants = [];
 
-    public TestTrees(TimeProvider? clock = null)
+    /// <param name="wrap">Puts something between the packs and the disk: to fail, count or hold its operations.</param>
+    public TestTrees(TimeProvider? clock = null, Func<IDisk, IDisk>? wrap = null)
     {
         Clock = clock ?? TimeProvider.System;
-        var disk = new LocalDisk(_folder.FullName);
+        IDisk disk = new LocalDisk(_folder.FullName);
+        disk = wrap?.Invoke(disk) ?? disk;
         PackStore.CreateFolders(disk);
         var packs = new PackStore(disk, StoreManifest.CreateNew().Identity);
         Catalog = SqliteCatalog.Open(new CatalogOptions(Path.Combine(_folder.FullName, "catalog.db"), Clock) { Create = true, Packs = packs });

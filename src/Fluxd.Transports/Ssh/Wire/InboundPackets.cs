@@ -1,11 +1,12 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using Fluxd.Transports.Ssh.Ciphers;
 
 namespace Fluxd.Transports.Ssh.Wire;
 
 /// <summary>
 /// The receiving half: cuts packets out of the byte stream, checks and decrypts them. Owned by the connection's reader.
-/// The payload is valid until the next call; between bursts no buffer is held.
+/// The payload is valid until the next call and until the reader advances; between bursts no buffer is held.
 /// </summary>
 internal sealed class InboundPackets : IDisposable
 {
@@ -43,9 +44,9 @@ internal sealed class InboundPackets : IDisposable
             return false;
         }
 
-        var packet = Rent(total);
+        var memory = WholePacket(buffer, headerBytes, total);
+        var packet = memory.Span;
         _header.AsSpan(0, headerBytes).CopyTo(packet);
-        buffer.Slice(headerBytes, total - headerBytes).CopyTo(packet[headerBytes..]);
         buffer = buffer.Slice(total);
         if (!_cipher.TryOpen(Sequence, packet[..(4 + _length)], packet[(4 + _length)..total]))
         {
@@ -58,7 +59,7 @@ internal sealed class InboundPackets : IDisposable
             throw SshProtocolException.Malformed("its padding is wrong");
         }
 
-        payload = _packet.AsMemory(5, _length - 1 - padding);
+        payload = memory.Slice(5, _length - 1 - padding);
         _length = 0;
         Sequence++;
         PacketsUnderKey++;
@@ -91,7 +92,23 @@ internal sealed class InboundPackets : IDisposable
         _cipher.Dispose();
     }
 
-    private Span<byte> Rent(int total)
+    /// <summary>
+    /// Usually the packet lies in one piece of the reader's own memory and is decrypted where it is: until the reader
+    /// advances, nobody else looks at these bytes, and it never looks at them twice.
+    /// </summary>
+    private Memory<byte> WholePacket(ReadOnlySequence<byte> buffer, int headerBytes, int total)
+    {
+        if (buffer.First.Length >= total)
+        {
+            return MemoryMarshal.AsMemory(buffer.First[..total]);
+        }
+
+        var packet = Rent(total);
+        buffer.Slice(headerBytes, total - headerBytes).CopyTo(packet.Span[headerBytes..]);
+        return packet;
+    }
+
+    private Memory<byte> Rent(int total)
     {
         if (_packet is null || _packet.Length < total)
         {
@@ -99,7 +116,7 @@ internal sealed class InboundPackets : IDisposable
             _packet = ArrayPool<byte>.Shared.Rent(total);
         }
 
-        return _packet;
+        return _packet.AsMemory(0, total);
     }
 
     private int CheckedLength(uint length)

@@ -233,11 +233,9 @@ internal sealed class OutboundPackets(PipeWriter output) : IDisposable
                 (_buffer, _used, _inFlight) = (null, 0, count);
             }
 
-            // One large block: the pipe then hands the socket one segment instead of one for each 4 KiB.
-            buffer.AsSpan(0, count).CopyTo(output.GetSpan(count));
-            output.Advance(count);
+            // To a socket this is one send of our own memory, without a copy.
+            var flushed = await output.WriteAsync(buffer.AsMemory(0, count), ct);
             ArrayPool<byte>.Shared.Return(buffer);
-            var flushed = await output.FlushAsync(ct);
             lock (_lock)
             {
                 _inFlight = 0;

@@ -59,6 +59,22 @@ public sealed class SftpExtensionTests
     }
 
     [Fact(Timeout = 30_000)]
+    public async Task Hardlink_takes_a_link_as_it_is_and_no_folder()
+    {
+        await using var f = await SftpFixture.Start();
+        await f.Client.AskAsync(MkDir, "/folder", 0u);
+        await f.Client.AskAsync(Symlink, "folder", "/link");
+
+        Assert.Equal(3u, (await f.Client.AskAsync(Extended, "hardlink@openssh.com", "/folder", "/other")).Status);
+        Assert.Equal(0u, (await f.Client.AskAsync(Extended, "hardlink@openssh.com", "/link", "/second")).Status);
+
+        Assert.Equal(2u, (await f.Client.AskAsync(LStat, "/other")).Status);
+        var second = await f.Client.AskAsync(ReadLink, "/second");
+        Assert.Equal(1u, second.UInt32());
+        Assert.Equal("folder", second.Text());
+    }
+
+    [Fact(Timeout = 30_000)]
     public async Task Paths_with_a_tilde_are_expanded()
     {
         await using var f = await WithFile();

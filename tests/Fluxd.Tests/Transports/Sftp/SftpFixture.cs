@@ -18,6 +18,7 @@ internal sealed class SftpFixture : IAsyncDisposable
         _clock = clock ?? TimeProvider.System;
         Files = files ?? new MemoryFiles();
         var pair = new PipePair();
+        Pipe = pair.Client;
         Client = new SftpTestClient(pair.Client);
         Session = Serve(pair, clientVersion);
     }
@@ -25,6 +26,9 @@ internal sealed class SftpFixture : IAsyncDisposable
     public IFiles Files { get; }
 
     public SftpTestClient Client { get; }
+
+    /// <summary>The client's end, for those that build their packets themselves.</summary>
+    public System.IO.Pipelines.IDuplexPipe Pipe { get; }
 
     public Task Session { get; }
 

@@ -98,6 +98,21 @@ public sealed class LoginTests
     }
 
     [Theory(Timeout = TimeoutMs)]
+    [InlineData(1, "ssh:", true)]
+    [InlineData(5, "ssh:", true)]
+    [InlineData(0, "ssh:", false)]
+    [InlineData(1, "https://elsewhere", false)]
+    public async Task A_security_key_of_the_older_kind_must_have_been_touched_and_sign_for_its_own_application(byte flags, string application, bool accepted)
+    {
+        await using var client = await StartAsync();
+        using var key = System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256);
+        var blob = SshTestKeys.SkEcdsaBlob(key);
+        client.Authenticator.Key("anna", blob);
+        SendSigned(client, "sk-ecdsa-sha2-nistp256@openssh.com", blob, data => SshTestKeys.SignSkEcdsa(key, data, flags, application));
+        await client.ReceiveUntilAsync(accepted ? MessageId.UserAuthSuccess : MessageId.UserAuthFailure);
+    }
+
+    [Theory(Timeout = TimeoutMs)]
     [InlineData(true)]
     [InlineData(false)]
     public async Task A_login_bound_to_this_host_key_is_taken_and_one_bound_to_another_ends(bool own)

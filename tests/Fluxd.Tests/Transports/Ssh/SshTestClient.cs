@@ -25,6 +25,8 @@ internal sealed class SshTestClient : IAsyncDisposable
     private readonly OutboundPackets _outbound;
     private readonly CancellationTokenSource _timeout = new(TimeSpan.FromSeconds(30));
     private readonly Task _pump;
+    private readonly AsyncSignal _room = new();
+
     /// <summary>Made once: an RSA key takes a second.</summary>
     private static readonly HostKeyStore Keys = MakeKeys();
 
@@ -170,6 +172,32 @@ internal sealed class SshTestClient : IAsyncDisposable
         await ReceiveUntilAsync(MessageId.ChannelOpenConfirmation);
         Send(new SshWriter(MessageId.ChannelRequest).UInt32(0).String("subsystem").Boolean(true).String("echo"));
         await ReceiveUntilAsync(MessageId.ChannelSuccess);
+    }
+
+    /// <summary>Sends data on channel 0 and takes its echo, one packet at a time; allocates nothing per packet itself.</summary>
+    public async Task EchoAsync(byte[] data, int count)
+    {
+        var head = new SshWriter(MessageId.ChannelData).UInt32(0).UInt32((uint)data.Length).ToArray();
+        for (var i = 0; i < count; i++)
+        {
+            while (!_outbound.TrySendData(head, data, _room))
+            {
+                await _room.WaitAsync();
+            }
+
+            for (var left = data.Length; left > 0;)
+            {
+                var read = await _pipes.Client.Input.ReadAsync(_timeout.Token);
+                var buffer = read.Buffer;
+                while (_inbound.TryRead(ref buffer, out var payload))
+                {
+                    left -= payload.Span[0] == MessageId.ChannelData ? payload.Length - 9 : 0;
+                }
+
+                _pipes.Client.Input.AdvanceTo(buffer.Start, buffer.End);
+                Xunit.Assert.False(read.IsCompleted);
+            }
+        }
     }
 
     public async Task<byte[]> ReceiveUntilAsync(byte id)

@@ -35,6 +35,21 @@ internal static class SshTestKeys
         return new SshWriter().String("sk-ssh-ed25519@openssh.com").String(signature).Byte(flags).UInt32(7).ToArray();
     }
 
+    /// <summary>What a FIDO token with a P-256 key would hold.</summary>
+    public static byte[] SkEcdsaBlob(ECDsa key, string application = "ssh:")
+    {
+        var point = key.ExportParameters(false).Q;
+        return new SshWriter().String("sk-ecdsa-sha2-nistp256@openssh.com").String("nistp256").String((byte[])[4, .. point.X!, .. point.Y!]).String(application).ToArray();
+    }
+
+    public static byte[] SignSkEcdsa(ECDsa key, ReadOnlySpan<byte> data, byte flags = 1, string application = "ssh:")
+    {
+        var signed = new SshWriter().Raw(SHA256.HashData(System.Text.Encoding.ASCII.GetBytes(application))).Byte(flags).UInt32(9).Raw(SHA256.HashData(data)).ToArray();
+        var rs = key.SignData(signed, HashAlgorithmName.SHA256);
+        var pair = new SshWriter().Mpint(rs.AsSpan(0, 32)).Mpint(rs.AsSpan(32)).ToArray();
+        return new SshWriter().String("sk-ecdsa-sha2-nistp256@openssh.com").String(pair).Byte(flags).UInt32(9).ToArray();
+    }
+
     public static byte[] Certificate(
         HostKey authority, byte[] publicKey, string principal, ulong from = 0, ulong until = 100, uint type = 1, params (string Name, string Value)[] critical)
     {
