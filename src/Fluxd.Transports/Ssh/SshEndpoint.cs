@@ -86,7 +86,7 @@ public sealed class SshEndpoint(SshServerOptions options, IReadOnlyList<EndPoint
         _aborting.Dispose();
     }
 
-    private static void Bind(TcpListeners listeners, EndPoint endPoint)
+    private void Bind(TcpListeners listeners, EndPoint endPoint)
     {
         try
         {
