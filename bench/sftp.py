@@ -395,8 +395,8 @@ def report():
     for test in dict.fromkeys(test for test, _ in results):
         if "memory" in test or "then fsync" in test:
             continue
-        per = f"{1024 / SIZE_MB:g} x " if "MiB" in test and SIZE_MB != 1024 else ""
-        out.append(f"| {per}{test} | " + " | ".join("–" if (v := median(test, name, 1)) is None else f"{v:.2f}" for name in KINDS) + " |")
+        scale, unit = (1024 / SIZE_MB, ", for each GiB") if "MiB" in test else (1, "")
+        out.append(f"| {test}{unit} | " + " | ".join("–" if (v := median(test, name, 1)) is None else f"{v * scale:.2f}" for name in KINDS) + " |")
     out.append("| peak memory (PSS) over all of it | " + " | ".join(f"{peak[name]:.0f} MiB" for name in KINDS) + " |\n")
     return "\n".join(out)
 
