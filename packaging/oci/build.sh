@@ -6,6 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . tests/parts/lib.sh
 . tests/packaging/container.sh
 mkdir -p out
+export BUILDAH_FORMAT=docker # OCI's own format knows no health check
 need_packages buildah debootstrap
 
 suite=${1:-trixie}
@@ -14,6 +15,7 @@ deb=$(find out -maxdepth 1 -name 'fluxd_*_amd64.deb' | sort -V | tail -n 1)
 case "$suite" in trixie) ssl=libssl3t64 quic="libngtcp2-16 libngtcp2-crypto-gnutls8" ;; *) ssl=libssl3 quic= ;; esac
 
 root=$(mktemp -d)
+chmod 0755 "$root" # it becomes / of the image, which is not root's alone
 trap 'rm -rf "$root"' EXIT
 # shellcheck disable=SC2086
 include=$(echo $ssl $quic libsqlite3-0 libzstd1 ca-certificates tzdata libstdc++6 libgcc-s1 | tr ' ' ',')
@@ -29,7 +31,10 @@ install -m 0755 packaging/oci/entrypoint.sh "$root/usr/local/bin/fluxd-entrypoin
 rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/usr/share/doc/* "$root"/usr/share/man/*
 
 image=$(buildah from scratch)
-buildah add --quiet "$image" "$root" /
+# Copied and not added: "buildah add" gives every file to root, and the daemon's folders are its own.
+mounted=$(buildah mount "$image")
+cp -a "$root/." "$mounted/"
+buildah umount "$image" >/dev/null
 buildah config --user 1000:1000 --workingdir /var/lib/fluxd --volume /var/lib/fluxd \
   --env DOTNET_EnableDiagnostics=0 --env DOTNET_TieredPGO=0 --env FLUXCTL_SOCKET=/run/fluxd/fluxd.sock \
   --port 2022/tcp --port 8080/tcp --port 8443/tcp --port 8443/udp \

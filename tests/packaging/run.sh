@@ -4,6 +4,7 @@
 # apt inside reaches only the signed repository that ./build.sh repo made.
 
 . tests/packaging/container.sh
+. tests/packaging/memory.sh
 
 NEW=9.9.9 # the version to upgrade to: the same binaries under another number
 
@@ -89,6 +90,7 @@ life() {
     "useradd -m in; useradd -m out; usermod -aG fluxd in; setpriv --reuid in --regid in --init-groups fluxctl status >/dev/null && ! setpriv --reuid out --regid out --init-groups fluxctl status 2>/dev/null"
   check "an SFTP upload and download" "head -c 3000000 /dev/urandom >/root/a && printf 'put /root/a a\nget a /root/b\n' | $SFTP && cmp /root/a /root/b"
   check "an HTTP upload and download" "curl -fsS -u anna:correct-horse-battery -T /root/a http://127.0.0.1:8080/v1/files/h && curl -fsS -u anna:correct-horse-battery http://127.0.0.1:8080/v1/files/h | cmp - /root/a"
+  http3 "the install"
   check "systemctl reload" "systemctl reload fluxd && systemctl is-active -q fluxd"
   check "a faulty configuration is refused by reload and the daemon goes on" \
     "cp /etc/fluxd/fluxd.toml /root/good && echo 'nonsense = 1' >>/etc/fluxd/fluxd.toml && ! systemctl reload fluxd; cp /root/good /etc/fluxd/fluxd.toml && systemctl is-active -q fluxd && fluxctl status >/dev/null"
@@ -115,6 +117,15 @@ hammered() { # hammered NAME COMMAND: 0 refused, 0 reset, and an upload begun be
   check "an upload begun before the $1 is resumed after it" "python3 /srv/fluxd/resume.py finish 8080 anna correct-horse-battery '/resumed-$1' /root/upload-$1"
 }
 
+http3() { # http3 WHEN: the daemon has its UDP socket from systemd and nowhere else
+  if ! inside 'curl -V | grep -qw HTTP3 && ldconfig -p | grep -q libngtcp2_crypto_gnutls'; then
+    skip "$SUITE: an HTTP/3 request after $1" "this Debian has no libngtcp2 and no curl that speaks HTTP/3"
+    return 0
+  fi
+  check "an HTTP/3 request goes through systemd's UDP socket after $1" \
+    "ss -Hulnp 'sport = :8443' | grep -q systemd && for i in \$(seq 1 20); do answer=\$(curl -sk --http3-only --max-time 10 -w ' %{http_version} %{http_code}' https://127.0.0.1:8443/health) && break; sleep 1; done; echo \"\$answer\"; case \"\$answer\" in *' 3 200') ;; *) exit 1 ;; esac"
+}
+
 watchdog() {
   # systemd counts every start of the last two minutes, ours too, and would take this one for a crash loop.
   inside 'systemctl reset-failed fluxd.service' || true
@@ -131,6 +142,7 @@ upgrade() {
   inside "sed -i 's/^#\?level = .*/level = \"debug\"/' /etc/fluxd/fluxd.toml; echo '# edited by the admin' >>/etc/fluxd/fluxd.toml"
   use_repo second >>"$PART_OUT/$SUITE.apt.log" 2>&1
   hammered "upgrade" "apt-get install -y -q -o Dpkg::Options::=--force-confold fluxd"
+  http3 "the upgrade"
   check "the new version runs" "dpkg-query -W -f '\${Version}' fluxd | grep -qx $NEW && systemctl is-active -q fluxd"
   check "the edited configuration was kept" "grep -q 'edited by the admin' /etc/fluxd/fluxd.toml"
   check "the files are there after the upgrade" "printf 'get a /root/c\n' | $SFTP && cmp /root/a /root/c"
@@ -163,6 +175,7 @@ packaging_life() {
   FLUXD_DEB_COMPRESSION=gzip ./build.sh pack >"$PART_OUT/pack.log" 2>&1 || { fail "./build.sh pack" "$(tail -n 5 "$PART_OUT/pack.log" | tr '\n' ' ')"; return; }
   pass "./build.sh pack"
   static_checks
+  memory_box
   why=$(container_possible)
   if [ -n "$why" ]; then
     skip "the package on bookworm and trixie" "$why"

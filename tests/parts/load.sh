@@ -1,10 +1,26 @@
 # shellcheck shell=bash
-# Load: the scenario runner's own tests. Scenarios and chaos against a daemon come to this part when they exist.
+# Load and chaos: the scenario runner's own tests, and the real daemon's hard life with clients of all protocols.
 
 load_packages() {
-  :
+  . tests/parts/quic.sh
+  quic_packages
+  printf '%s\n' openssh-client sshpass faketime util-linux
+}
+
+# chaos SECONDS MEGABYTES: all kinds of trouble at least once, then until the time is over; everything acknowledged is read back.
+chaos() {
+  local quic=
+  ldconfig -p | grep -q libngtcp2_crypto_gnutls || quic=--no-quic
+  if dotnet tests/Fluxd.LoadTests/bin/Debug/net10.0/Fluxd.LoadTests.dll chaos --seconds "$1" --megabytes "$2" $quic \
+    --fluxd src/Fluxd.Daemon/bin/Debug/net10.0 --fluxctl src/fluxctl/bin/Debug/net10.0 >"$PART_OUT/chaos.log" 2>&1; then
+    pass "chaos: $(grep 'changes acknowledged' "$PART_OUT/chaos.log" | sed 's/.* s  //'); all there by HTTP, SFTP and QUIC"
+  else
+    fail "chaos" "$(grep -E 'seed|LOST|faults|Exception|log is' "$PART_OUT/chaos.log" | head -n 12 | tr '\n' ' ')"
+  fi
 }
 
 load_run() {
   dotnet_tests unit tests/Fluxd.Tests Fluxd.Tests.LoadTests.
+  [ "$FLUXD_TEST_MODE" != quick ] || return 0
+  if [ "$FLUXD_TEST_MODE" = long ]; then chaos 900 800; else chaos 1 40; fi
 }

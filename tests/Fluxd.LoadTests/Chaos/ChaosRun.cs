@@ -1,0 +1,172 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Fluxd.LoadTests.Chaos;
+
+/// <summary>
+/// Writers of all protocols under a ledger, while the daemon lives a hard life; then everything that was acknowledged is
+/// read back by every protocol, the store is checked, and what is left over is counted.
+/// </summary>
+internal sealed class ChaosRun(ChaosPlaces places, TimeSpan length, int seed, long bytesMax, bool ownsDisk, bool hasQuic, TextWriter report)
+{
+    /// <summary>With fewer the run would show nothing.</summary>
+    private const int AcknowledgedMin = 30;
+
+    private const int OpenFilesSlack = 40;
+    private const long ResidentBytesMax = 700L << 20;
+
+    private readonly Ledger _ledger = new();
+    private readonly Stopwatch _clock = Stopwatch.StartNew();
+
+    public async Task<bool> RunAsync()
+    {
+        var random = new Random(seed);
+        await using var daemon = new ChaosDaemon(places, FreePort());
+        await daemon.StartAsync();
+        await using var http = new Relay(daemon.Http);
+        await using var sftp = new Relay(daemon.Sftp);
+        var key = (await MustAsync(() => daemon.FluxctlAsync("tokens", "create", "admin", "--scope", "write"))).Split('\n')[0].Trim();
+        if (hasQuic)
+        {
+            await MustAsync(() => QuicCtl.RunAsync(daemon, places.Work, key, TimeSpan.FromMinutes(2), "login", $"quic://127.0.0.1:{daemon.TlsPort}", "--password-stdin", "--accept-new"));
+        }
+
+        var field = new Field(daemon, http, sftp, _ledger, key, places.Work, bytesMax);
+        var baseline = daemon.OpenFiles;
+
+        Writer[] writers = [new PutWriter(field, 1), new PutWriter(field, 2), new PutWriter(field, 3), new TusWriter(field, 4), new TusWriter(field, 5), new ProgramWriter(field, "sftp", 6), .. hasQuic ? new Writer[] { new ProgramWriter(field, "quic", 7) } : []];
+        var weather = new Weather(daemon, [http, sftp], Path.Combine(places.Work, "disk"), ownsDisk, random, () => _ledger.Acknowledged >= AcknowledgedMin, Say);
+        using var ended = new CancellationTokenSource(length);
+        using var writing = new CancellationTokenSource();
+        var running = writers.Select(writer => writer.RunAsync(writing.Token)).ToArray();
+        try
+        {
+            await weather.RunAsync(ended.Token);
+        }
+        finally
+        {
+            await writing.CancelAsync();
+        }
+
+        Say("calm: the writers finish");
+        await Task.WhenAll(running).WaitAsync(TimeSpan.FromMinutes(5));
+        await daemon.MoveClockAsync(0);
+        await daemon.RestartAsync("TERM");
+        Say($"{_ledger.Acknowledged} changes acknowledged of {writers.Sum(w => w.Tries)} tried, {_ledger.Count} names, {daemon.Lives} lives");
+        foreach (var writer in writers)
+        {
+            report.WriteLine($"  {writer.GetType().Name}: {writer.Tries} tries");
+        }
+
+        await new Verification(field, _ledger, Say).RunAsync(hasQuic);
+        await LeftoversAsync(field, baseline, weather.ResidentMost);
+        report.WriteLine("weather: " + string.Join(", ", weather.Counts.OrderBy(c => c.Key, StringComparer.Ordinal).Select(c => $"{c.Key} {c.Value}")));
+        string[] missing = [.. ownsDisk ? [] : new[] { "a full disk (needs root)" }, .. ChaosDaemon.CanMoveClock ? [] : new[] { "a moved clock (needs faketime)" }, .. hasQuic ? [] : new[] { "QUIC (needs libngtcp2)" }];
+        if (missing.Length > 0)
+        {
+            report.WriteLine("not done here: " + string.Join(", ", missing));
+        }
+
+        foreach (var loss in _ledger.Losses.Take(40))
+        {
+            report.WriteLine("LOST " + loss);
+        }
+
+        var good = _ledger.Losses.Count == 0 && _ledger.Acknowledged >= AcknowledgedMin;
+        report.WriteLine(good ? "everything that was acknowledged is there" : $"{_ledger.Losses.Count} faults; {_ledger.Acknowledged} acknowledged");
+        return good;
+    }
+
+    /// <summary>Nothing is open, no file of an ended transfer lies about, and the daemon is as small as it was.</summary>
+    private async Task LeftoversAsync(Field field, int baseline, long residentMost)
+    {
+        var daemon = field.Daemon;
+        using var client = field.Client();
+        var uploads = await Uploads.ListAsync(client);
+        foreach (var id in uploads)
+        {
+            using var gone = await client.DeleteAsync("v1/uploads/" + id);
+        }
+
+        Say($"{uploads.Count} unfinished uploads were kept for resuming, and are given up now");
+        if (await Uploads.ListAsync(client) is { Count: > 0 } still)
+        {
+            _ledger.Lost($"orphans: {still.Count} uploads can't be removed");
+        }
+
+        var open = 0;
+        for (var tries = 0; tries < 120 && (open = daemon.OpenFiles) > baseline + OpenFilesSlack; tries++)
+        {
+            await Task.Delay(500);
+        }
+
+        if (open > baseline + OpenFilesSlack)
+        {
+            _ledger.Lost($"leak: {open} open files, {baseline} in the beginning");
+        }
+
+        var (code, fsck) = await daemon.FluxctlAsync("store", "fsck", "--read-data");
+        if (code != 0)
+        {
+            _ledger.Lost($"fsck ended with {code}: {fsck}");
+        }
+
+        Say("fsck: " + fsck.Trim().ReplaceLineEndings("; "));
+        await daemon.RestartAsync("TERM");
+        if (Directory.GetFiles(Path.Combine(daemon.Store, "spool"), "*", SearchOption.AllDirectories) is { Length: > 0 } spooled)
+        {
+            _ledger.Lost($"orphans: {string.Join(", ", spooled.Take(5))} in the spool of a store without uploads");
+        }
+
+        var resident = Math.Max(residentMost, daemon.ResidentBytes);
+        report.WriteLine($"memory: {resident >> 20} MiB at most; open files: {baseline} in the beginning, {open} at the end");
+        if (resident > ResidentBytesMax)
+        {
+            _ledger.Lost($"memory: {resident >> 20} MiB is above {ResidentBytesMax >> 20}");
+        }
+    }
+
+    private void Say(string what) => report.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{_clock.Elapsed.TotalSeconds,7:0.0} s  {what}"));
+
+    /// <summary>A machine that is busy with other things may miss a handshake's time: that is not what this is about.</summary>
+    private static async Task<string> MustAsync(Func<Task<(int Code, string Output)>> run)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            var (code, output) = await run();
+            if (code == 0)
+            {
+                return output;
+            }
+
+            if (tries == 5)
+            {
+                throw new InvalidOperationException($"fluxctl ended with {code}: {output}");
+            }
+
+            await Task.Delay(TimeSpan.FromSeconds(3));
+        }
+    }
+
+    /// <summary>Below the range that the system hands out: nobody gets it by chance between two lives.</summary>
+    private static int FreePort()
+    {
+        for (var port = 21000 + (Environment.ProcessId % 9000); ; port++)
+        {
+            try
+            {
+                using var tcp = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                using var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+                tcp.Bind(new IPEndPoint(IPAddress.Loopback, port));
+                udp.Bind(new IPEndPoint(IPAddress.Loopback, port));
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Somebody else's.
+            }
+        }
+    }
+}
