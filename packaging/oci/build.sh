@@ -42,6 +42,7 @@ buildah config --user 1000:1000 --workingdir /var/lib/fluxd --volume /var/lib/fl
   --healthcheck 'CMD /usr/bin/fluxctl status --json' --healthcheck-interval 30s --healthcheck-timeout 10s \
   --healthcheck-retries 3 --healthcheck-start-period 10s "$image"
 buildah commit --quiet --format docker "$image" fluxd:latest >/dev/null
+rm -f out/fluxd-oci.tar # an archive is never added to
 buildah push --quiet fluxd:latest docker-archive:out/fluxd-oci.tar:fluxd:latest
 buildah rm "$image" >/dev/null
 ls -1sh out/fluxd-oci.tar

@@ -122,8 +122,8 @@ http3() { # http3 WHEN: the daemon has its UDP socket from systemd and nowhere e
     skip "$SUITE: an HTTP/3 request after $1" "this Debian has no libngtcp2 and no curl that speaks HTTP/3"
     return 0
   fi
-  check "an HTTP/3 request goes through systemd's UDP socket after $1" \
-    "ss -Hulnp 'sport = :8443' | grep -q systemd && for i in \$(seq 1 20); do answer=\$(curl -sk --http3-only --max-time 10 -w ' %{http_version} %{http_code}' https://127.0.0.1:8443/health) && break; sleep 1; done; echo \"\$answer\"; case \"\$answer\" in *' 3 200') ;; *) exit 1 ;; esac"
+  check "HTTP/3 downloads through systemd's UDP socket after $1" \
+    "for i in \$(seq 1 20); do answer=\$(curl -sfk --http3-only --max-time 20 -u anna:correct-horse-battery -o /root/h3 -w 'HTTP/%{http_version}' https://127.0.0.1:8443/v1/files/h) && break; sleep 1; done; echo \"\$answer\"; [ \"\$answer\" = HTTP/3 ] && cmp /root/h3 /root/a && ss -Hulnp 'sport = :8443' | grep -q '\"systemd\"'"
 }
 
 watchdog() {
