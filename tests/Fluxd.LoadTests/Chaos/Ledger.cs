@@ -89,7 +89,7 @@ internal sealed class Ledger
         }
     }
 
-    private static string Short(string? hash) => hash is null ? "not there" : hash[..12];
+    private static string Short(string? hash) => hash is null ? "not there" : hash[..Math.Min(hash.Length, 12)];
 
     /// <param name="Known">The last acknowledged content; null for none.</param>
     /// <param name="Asked">What was asked for last.</param>
