@@ -8,7 +8,7 @@ namespace Fluxd.Store.Upkeep.Gc;
 /// sees that no row refers to them and that nobody holds them; then, when everybody who looked before that is gone,
 /// removed, in a write that looks again. A reference or a holder in between pardons.
 /// </summary>
-internal sealed class ContentSweep(SqliteCatalog catalog, Func<GcSeam, ValueTask> seam)
+internal sealed class ContentSweep(SqliteCatalog catalog, TimeSpan ticketWait, Func<GcSeam, ValueTask> seam)
 {
     private const string Unreferenced = """
         NOT EXISTS (SELECT 1 FROM version WHERE version.content = content.id)
@@ -104,7 +104,7 @@ internal sealed class ContentSweep(SqliteCatalog catalog, Func<GcSeam, ValueTask
     {
         try
         {
-            await _holds.WhenReturned(_holds.Newest).WaitAsync(UpkeepLimits.TicketWait, ct);
+            await _holds.WhenReturned(_holds.Newest).WaitAsync(ticketWait, ct);
         }
         catch (TimeoutException)
         {

@@ -62,7 +62,7 @@ internal sealed class GarbageCollector(GcParts parts, GcRequest request)
 
     private async Task SweepContentsAsync(CancellationToken ct)
     {
-        var sweep = new ContentSweep(parts.Catalog, Seam);
+        var sweep = new ContentSweep(parts.Catalog, request.TicketWait, Seam);
         var (removed, waiting) = request.DryRun ? (0, await sweep.CountAsync(ct)) : await sweep.RunAsync(ct);
         _report = _report with { ContentsRemoved = removed, ContentsWaiting = waiting };
     }
@@ -142,7 +142,7 @@ internal sealed class GarbageCollector(GcParts parts, GcRequest request)
 
     private async Task UnlinkAsync(CancellationToken ct)
     {
-        var unlinker = new PackUnlinker(parts.Catalog, parts.Packs, parts.Copies, Seam);
+        var unlinker = new PackUnlinker(parts.Catalog, parts.Packs, parts.Copies, request.TicketWait, Seam);
         for (var copies = 0; ; copies++)
         {
             Progress(GcPhase.Unlinking, 0, 0);
@@ -186,7 +186,7 @@ internal sealed class GarbageCollector(GcParts parts, GcRequest request)
 
     private async Task<GcReport> WithWaitingAsync(CancellationToken ct)
     {
-        var waiting = await new PackUnlinker(parts.Catalog, parts.Packs, parts.Copies, Seam).DoomedAsync(ct);
+        var waiting = await new PackUnlinker(parts.Catalog, parts.Packs, parts.Copies, request.TicketWait, Seam).DoomedAsync(ct);
         return _report with { PacksWaiting = waiting.Count, BytesWaiting = waiting.Sum(pack => pack.Length) };
     }
 }

@@ -11,6 +11,9 @@ internal sealed record GcRequest
 
     public long MoveBytesPerSecond { get; init; } = UpkeepLimits.MoveBytesPerSecond;
 
+    /// <summary>How long to wait for those who looked before something was condemned; what is not free by then is left for the next run.</summary>
+    public TimeSpan TicketWait { get; init; } = UpkeepLimits.TicketWait;
+
     /// <summary>Bytes that compaction may move in this run.</summary>
     public long MoveBytesMax { get; init; } = long.MaxValue;
 }

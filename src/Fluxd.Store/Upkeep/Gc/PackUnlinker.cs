@@ -12,7 +12,7 @@ internal readonly record struct DoomedPack(long Pack, long Length, long LastGrou
 /// that this copy needs nothing of it; when the oldest kept copy is newer than every record in it, so that each copy
 /// finds all the log that it needs in other packs; and when everybody who looked at places before it was doomed is gone.
 /// </summary>
-internal sealed class PackUnlinker(SqliteCatalog catalog, IPackStore packs, Func<(long? Oldest, long? Newest)> copies, Func<GcSeam, ValueTask> seam)
+internal sealed class PackUnlinker(SqliteCatalog catalog, IPackStore packs, Func<(long? Oldest, long? Newest)> copies, TimeSpan ticketWait, Func<GcSeam, ValueTask> seam)
 {
     private readonly ContentHolds _holds = catalog.References.Holds;
 
@@ -45,7 +45,7 @@ internal sealed class PackUnlinker(SqliteCatalog catalog, IPackStore packs, Func
     {
         try
         {
-            await _holds.WhenReturned(_holds.Newest).WaitAsync(UpkeepLimits.TicketWait, ct);
+            await _holds.WhenReturned(_holds.Newest).WaitAsync(ticketWait, ct);
         }
         catch (TimeoutException)
         {

@@ -1,5 +1,8 @@
 using Fluxd.Core;
+using Fluxd.Store.Catalog;
 using Fluxd.Store.Files;
+using Fluxd.Store.Upkeep.Copies;
+using Fluxd.Store.Upkeep.Gc;
 using Fluxd.Testing.Disk;
 using Fluxd.Tests.Store.Content;
 using Xunit;
@@ -117,7 +120,8 @@ internal static class CrashLab
         var content = await store.Catalog.ReadAsync(
             r =>
             {
-                using var row = r.Sql("SELECT id, size FROM content WHERE id = (SELECT value FROM meta WHERE key = ?1)").Bind("file:" + name);
+                using var row = r.Sql("SELECT id, size FROM content WHERE id = (SELECT content FROM version WHERE id = (SELECT value FROM meta WHERE key = ?1))")
+                    .Bind("file:" + name);
                 return row.Step() ? new ContentRef(row.Long(0), row.Long(1), []) : null;
             },
             CancellationToken.None);
@@ -144,20 +148,44 @@ internal static class Steps
         await sink.SealAsync(
             (db, content) =>
             {
-                using var put = db.Sql("INSERT INTO meta(key, value) VALUES (?1, ?2) ON CONFLICT(key) DO UPDATE SET value = excluded.value")
-                    .Bind("file:" + name).Bind(content.Id);
+                Forget(db, name);
+                var version = db.NextId("version");
+                using (var insert = db.Sql("INSERT INTO version(id, node, content, size, mtime, created, author) VALUES (?1, 0, ?2, ?3, 0, 0, 0)")
+                    .Bind(version).Bind(content.Id).Bind(content.Size))
+                {
+                    insert.Run();
+                }
+
+                using var put = db.Sql("INSERT INTO meta(key, value) VALUES (?1, ?2)").Bind("file:" + name).Bind(version);
                 return put.Run();
             },
             CancellationToken.None);
     });
 
     internal static Task Remove(TestStore store, Ledger ledger, string name) => ledger.Do(name, null, () => store.Catalog.WriteAsync(
-        db =>
-        {
-            using var remove = db.Sql("DELETE FROM meta WHERE key = ?1").Bind("file:" + name);
-            remove.Run();
-        },
+        db => Forget(db, name),
         CancellationToken.None));
+
+    /// <summary>As the house does it, in a hurry and with a copy of the catalogue where one helps.</summary>
+    internal static async Task Collect(TestStore store)
+    {
+        var copies = new CatalogCopies(store.Path, store.Path + "-snap");
+        var parts = new GcParts(
+            store.Catalog, store.Packs, TimeProvider.System, () => (copies.OldestGroup, copies.List() is [var newest, ..] ? newest.Group : null),
+            ct => copies.MakeAsync(ct), _ => { });
+        await new GarbageCollector(parts, new GcRequest { Hurry = true, MoveBytesPerSecond = 0 }).RunAsync(CancellationToken.None);
+    }
+
+    private static void Forget(CatalogTransaction db, string name)
+    {
+        using (var version = db.Sql("DELETE FROM version WHERE id = (SELECT value FROM meta WHERE key = ?1)").Bind("file:" + name))
+        {
+            version.Run();
+        }
+
+        using var remove = db.Sql("DELETE FROM meta WHERE key = ?1").Bind("file:" + name);
+        remove.Run();
+    }
 
     /// <summary>An upload that stops in the middle of a chunk, twice.</summary>
     internal static async Task Upload(TestStore store, Ledger ledger, byte[] bytes)
