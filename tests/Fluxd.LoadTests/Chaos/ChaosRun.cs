@@ -83,7 +83,7 @@ internal sealed class ChaosRun(ChaosPlaces places, TimeSpan length, int seed, lo
     private async Task LeftoversAsync(Field field, int baseline, long residentMost)
     {
         var daemon = field.Daemon;
-        using var client = field.Client();
+        using var client = field.Client(isPatient: true);
         var uploads = await Uploads.ListAsync(client);
         foreach (var id in uploads)
         {

@@ -26,7 +26,7 @@ internal sealed class Verification(Field field, Ledger ledger, Action<string> sa
 
     private async Task HttpAsync()
     {
-        using var client = field.Client();
+        using var client = field.Client(isPatient: true);
         foreach (var path in ledger.Paths("/"))
         {
             using var answer = await client.GetAsync("v1/files" + path);

@@ -24,9 +24,10 @@ internal sealed class Field(ChaosDaemon daemon, Relay http, Relay sftp, Ledger l
     /// <summary>What may be written is written: the rest of the time goes to overwriting small things.</summary>
     public bool IsFull => Interlocked.Read(ref _bytes) > bytesMax;
 
-    public HttpClient Client()
+    /// <param name="isPatient">Who asks too much waits and asks again, as the answer says; for requests without a body.</param>
+    public HttpClient Client(bool isPatient = false)
     {
-        var client = new HttpClient(new SocketsHttpHandler
+        var sockets = new SocketsHttpHandler
         {
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(5),
             ConnectCallback = async (_, ct) =>
@@ -35,8 +36,8 @@ internal sealed class Field(ChaosDaemon daemon, Relay http, Relay sftp, Ledger l
                 await socket.ConnectAsync(http.EndPoint, ct);
                 return new NetworkStream(socket, ownsSocket: true);
             },
-        })
-        { BaseAddress = new Uri("http://localhost/"), Timeout = TimeSpan.FromSeconds(90) };
+        };
+        var client = new HttpClient(isPatient ? new Patient(sockets) : sockets) { BaseAddress = new Uri("http://localhost/"), Timeout = TimeSpan.FromSeconds(120) };
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
         client.DefaultRequestHeaders.Add("Tus-Resumable", "1.0.0");
         return client;
@@ -61,6 +62,24 @@ internal sealed class Field(ChaosDaemon daemon, Relay http, Relay sftp, Ledger l
         var content = new byte[length];
         random.NextBytes(content);
         return content;
+    }
+
+    private sealed class Patient(HttpMessageHandler inner) : DelegatingHandler(inner)
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            for (var tries = 0; ; tries++)
+            {
+                var answer = await base.SendAsync(request, cancellationToken);
+                if (answer.StatusCode is not (HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable) || tries == 60)
+                {
+                    return answer;
+                }
+
+                answer.Dispose();
+                await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
+            }
+        }
     }
 }
 
