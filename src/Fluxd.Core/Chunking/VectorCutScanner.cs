@@ -31,23 +31,30 @@ internal static unsafe class VectorCutScanner<TOps, TVector>
             var length = Math.Min(to - from, Block) / TOps.Width * TOps.Width;
             for (var i = -LookBack; i < length; i += TOps.Width)
                 TOps.Store(TOps.Nibbles(TOps.Load(data + from + i), low, high), values + i);
-            var cut = ScanBlock(data + from, values, length, mask);
-            if (cut >= 0)
-                return from + cut;
+            for (var i = 0; (i = NextCandidates(values, i, length, out var evenHits, out var oddHits)) < length; i += TOps.Width)
+            {
+                var cut = FirstCut(data + from + i, evenHits, oddHits, mask);
+                if (cut >= 0)
+                    return from + i + cut;
+            }
             from += length;
         }
         return from < to ? CutScanner.Scalar(data, from, to, mask) : -1;
     }
 
-    private static int ScanBlock(byte* data, byte* values, int length, ulong mask)
+    /// <summary>The first vector from <paramref name="i"/> on that holds candidates, or <paramref name="length"/>. It calls
+    /// nothing, and is a method of its own for that: around a call no vector stays in a register, and reloading them
+    /// all in each turn took more than half of the time.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int NextCandidates(byte* values, int i, int length, out uint evenBits, out uint oddBits)
     {
         // Little-endian words: the older byte is the lower one and has the greater weight.
         TVector w0 = TOps.Words(0x0102), w1 = TOps.Words(0x0408), w2 = TOps.Words(0x1020), w3 = TOps.Words(0x4080);
         TVector candidate = TOps.Words(CutScanner.CandidateMask), pattern = TOps.Words(CutScanner.CandidatePattern);
-        // Only the last eight positions before the block are used of these, and their 15 older bytes are there.
-        var even = EightByteSums(values - TOps.Width, w0, w1, w2, w3);
-        var odd = EightByteSums(values - TOps.Width + 1, w0, w1, w2, w3);
-        for (var i = 0; i < length; i += TOps.Width)
+        // Only the eight positions before the first are used of these, and their 15 older bytes are there.
+        var even = EightByteSums(values + i - TOps.Width, w0, w1, w2, w3);
+        var odd = EightByteSums(values + i - TOps.Width + 1, w0, w1, w2, w3);
+        for (; i < length; i += TOps.Width)
         {
             var nextEven = EightByteSums(values + i, w0, w1, w2, w3);
             var nextOdd = EightByteSums(values + i + 1, w0, w1, w2, w3);
@@ -56,12 +63,12 @@ internal static unsafe class VectorCutScanner<TOps, TVector>
             (even, odd) = (nextEven, nextOdd);
             if (TOps.AnySet(evenHits, oddHits))
             {
-                var cut = FirstCut(data + i, TOps.Bits(evenHits), TOps.Bits(oddHits), mask);
-                if (cut >= 0)
-                    return i + cut;
+                (evenBits, oddBits) = (TOps.Bits(evenHits), TOps.Bits(oddHits));
+                return i;
             }
         }
-        return -1;
+        (evenBits, oddBits) = (0, 0);
+        return length;
     }
 
     /// <summary>h8 at the positions <paramref name="at"/>, at + 2, at + 4, ...: word lane j holds that of at + 2j.</summary>

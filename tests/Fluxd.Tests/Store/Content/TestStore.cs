@@ -4,6 +4,7 @@ using Fluxd.Store.Content;
 using Fluxd.Store.Disk;
 using Fluxd.Store.Packs;
 using Fluxd.Store.Packs.Codecs;
+using Fluxd.Testing.Disk;
 
 namespace Fluxd.Tests.Store.Content;
 
@@ -20,7 +21,7 @@ internal sealed class TestStore : IAsyncDisposable
 
     private TestStore(string folder, bool ownsFolder, string path, IDisk disk, StoreManifest manifest, bool create, CompressionMode compression)
     {
-        (_folder, _ownsFolder, Path, _manifest) = (folder, ownsFolder, path, manifest);
+        (_folder, _ownsFolder, Path, Disk, _manifest) = (folder, ownsFolder, path, disk, manifest);
         if (create)
         {
             PackStore.CreateFolders(disk);
@@ -33,6 +34,8 @@ internal sealed class TestStore : IAsyncDisposable
 
     internal string Path { get; }
 
+    internal IDisk Disk { get; }
+
     internal PackStore Packs { get; }
 
     internal SqliteCatalog Catalog { get; }
@@ -41,7 +44,7 @@ internal sealed class TestStore : IAsyncDisposable
 
     internal static TestStore Create(IDisk disk, CompressionMode compression = CompressionMode.Auto)
     {
-        var folder = Directory.CreateTempSubdirectory("fluxd-content-").FullName;
+        var folder = QuickFolder.Create("fluxd-content-").FullName;
         return new TestStore(folder, true, System.IO.Path.Combine(folder, "catalog.db"), disk, StoreManifest.CreateNew(), true, compression);
     }
 
@@ -88,6 +91,12 @@ internal sealed class TestStore : IAsyncDisposable
         if (_ownsFolder)
         {
             Directory.Delete(_folder, recursive: true);
+            return;
+        }
+
+        foreach (var file in Directory.GetFiles(_folder, System.IO.Path.GetFileName(Path) + "*"))
+        {
+            File.Delete(file);
         }
     }
 }

@@ -1,5 +1,6 @@
 using Fluxd.Core;
 using Fluxd.Store.Catalog;
+using Fluxd.Core.Uploads;
 using Fluxd.Store.Files;
 using Fluxd.Store.Upkeep.Copies;
 using Fluxd.Store.Upkeep.Gc;
@@ -15,24 +16,39 @@ internal sealed class Ledger
     /// <summary>Acknowledged: name to bytes; null: acknowledged as removed.</summary>
     internal Dictionary<string, byte[]?> Acknowledged { get; } = [];
 
-    /// <summary>Asked and not answered: may have happened or not, but never by half.</summary>
-    internal Dictionary<string, byte[]?> Asked { get; } = [];
+    /// <summary>Asked and not answered: each may have happened or not, with all its names, but never by half.</summary>
+    internal List<IReadOnlyDictionary<string, byte[]?>> Asked { get; } = [];
 
     /// <summary>Unfinished content to the bytes that were told durable.</summary>
     internal Dictionary<long, byte[]> Durable { get; } = [];
 
+    /// <summary>Upload sessions that are open: all their bytes, and how many of them were told durable.</summary>
+    internal Dictionary<UploadId, (byte[] Whole, int Durable)> Sessions { get; } = [];
+
     /// <summary>Runs one operation between asking and answer.</summary>
-    internal async Task Do(string name, byte[]? bytes, Func<Task> operation)
+    internal Task Do(string name, byte[]? bytes, Func<Task> operation) => Do(new Dictionary<string, byte[]?> { [name] = bytes }, operation);
+
+    /// <summary>As <see cref="Do(string, byte[], Func{Task})"/>, for an operation that changes several names at once.</summary>
+    internal async Task Do(IReadOnlyDictionary<string, byte[]?> changes, Func<Task> operation)
     {
-        Asked[name] = bytes;
+        Asked.Add(changes);
         await operation();
-        Asked.Remove(name);
-        Acknowledged[name] = bytes;
+        Asked.Remove(changes);
+        foreach (var (name, bytes) in changes)
+        {
+            Acknowledged[name] = bytes;
+        }
     }
+
+    /// <summary>What a name should hold now, as far as is known.</summary>
+    internal byte[]? Expected(string name) => Acknowledged.GetValueOrDefault(name);
 }
 
 /// <summary>One client's life with a store: what it does is the same each time, so that any of its disk operations can be the last.</summary>
 internal delegate Task Workload(TestStore store, Ledger ledger);
+
+/// <summary>Compares a store that was opened again with what callers were told.</summary>
+internal delegate Task Verifier(TestStore store, Ledger ledger, string where);
 
 /// <summary>
 /// Runs a workload until a given disk operation, cuts the power there, and looks at several disks that might be found
@@ -51,7 +67,8 @@ internal static class CrashLab
 
     /// <param name="at">The operation that fails, from 1.</param>
     /// <param name="outcomes">How many disks to look at afterwards.</param>
-    internal static async Task CutPower(Workload workload, int at, int outcomes, int seed)
+    /// <param name="verify">Null: names in <c>meta</c>, as <see cref="Steps"/> makes them.</param>
+    internal static async Task CutPower(Workload workload, int at, int outcomes, int seed, Verifier? verify = null)
     {
         var model = new ModelDisk();
         var disk = new FaultyDisk(model);
@@ -64,7 +81,9 @@ internal static class CrashLab
             var random = new Random(HashCode.Combine(seed, at, outcome));
             var walKept = outcome switch { 0 => 0, 1 => 1, _ => random.NextDouble() };
             await using var again = await store.RestartAfterCut(model.AfterPowerCut(random), walKept);
-            await Check(again, ledger, $"operation {at}, outcome {outcome}, seed {seed}");
+            var where = $"operation {at}, outcome {outcome}, seed {seed}";
+            Assert.True(again.Catalog.Fault is null, $"{where}: {again.Catalog.Fault}");
+            await (verify ?? Check)(again, ledger, where);
         }
     }
 
@@ -80,22 +99,34 @@ internal static class CrashLab
         }
     }
 
+    /// <summary>Every acknowledged name holds its bytes; an operation without an answer has changed all its names or none.</summary>
+    internal static async Task CheckNames(Ledger ledger, Func<string, Task<byte[]?>> find, string where)
+    {
+        var inDoubt = ledger.Asked.SelectMany(asked => asked.Keys).ToHashSet();
+        foreach (var (name, bytes) in ledger.Acknowledged.Where(entry => !inDoubt.Contains(entry.Key)))
+        {
+            Assert.True(Same(await find(name), bytes), $"{where}: {name} is not what was acknowledged");
+        }
+
+        foreach (var asked in ledger.Asked)
+        {
+            var (isOld, isNew) = (true, true);
+            foreach (var (name, bytes) in asked)
+            {
+                var found = await find(name);
+                isOld &= Same(found, ledger.Expected(name));
+                isNew &= Same(found, bytes);
+            }
+
+            Assert.True(isOld || isNew, $"{where}: {string.Join(", ", asked.Keys)}: neither as before nor as asked for");
+        }
+    }
+
+    internal static bool Same(byte[]? a, byte[]? b) => a is null ? b is null : b is not null && a.AsSpan().SequenceEqual(b);
+
     private static async Task Check(TestStore store, Ledger ledger, string where)
     {
-        Assert.True(store.Catalog.Fault is null, $"{where}: {store.Catalog.Fault}");
-        foreach (var (name, bytes) in ledger.Acknowledged)
-        {
-            var found = await Find(store, name);
-            var isAsked = ledger.Asked.TryGetValue(name, out var asked);
-            Assert.True(Same(found, bytes) || (isAsked && Same(found, asked)), $"{where}: {name} is not what was acknowledged");
-        }
-
-        foreach (var (name, bytes) in ledger.Asked.Where(entry => !ledger.Acknowledged.ContainsKey(entry.Key)))
-        {
-            var found = await Find(store, name);
-            Assert.True(found is null || Same(found, bytes), $"{where}: {name} is half there");
-        }
-
+        await CheckNames(ledger, name => Find(store, name), where);
         foreach (var (content, bytes) in ledger.Durable)
         {
             await CheckDurable(store, content, bytes, where);
@@ -127,8 +158,6 @@ internal static class CrashLab
             CancellationToken.None);
         return content is null ? null : await store.ReadAll(content.Id, content.Size);
     }
-
-    private static bool Same(byte[]? a, byte[]? b) => a is null ? b is null : b is not null && a.AsSpan().SequenceEqual(b);
 }
 
 /// <summary>What workloads are made of. Names live in <c>meta</c>: the lab is about bytes and commits, not about trees.</summary>

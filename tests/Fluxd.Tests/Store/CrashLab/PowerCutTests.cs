@@ -5,13 +5,16 @@ using Xunit.Abstractions;
 
 namespace Fluxd.Tests.Store.CrashLab;
 
-/// <summary>The power goes at every disk operation of a workload. FLUXD_CRASH_OUTCOMES sets how many disks each cut is looked at on.</summary>
+/// <summary>
+/// The power goes at every disk operation of a workload, and each cut is looked at on several disks that it may leave:
+/// together at least 1,200 power cuts a run. FLUXD_CRASH_POINTS asks for more.
+/// </summary>
 public sealed class PowerCutTests(ITestOutputHelper output)
 {
     private const int TimeoutMs = 400_000;
 
-    private static int Outcomes =>
-        int.TryParse(Environment.GetEnvironmentVariable("FLUXD_CRASH_OUTCOMES"), NumberStyles.None, CultureInfo.InvariantCulture, out var set) ? set : 2;
+    private static int PointsEach =>
+        int.TryParse(Environment.GetEnvironmentVariable("FLUXD_CRASH_POINTS"), NumberStyles.None, CultureInfo.InvariantCulture, out var set) ? set / 3 : 400;
 
     private static async Task OneAfterTheOther(TestStore store, Ledger ledger)
     {
@@ -61,7 +64,7 @@ public sealed class PowerCutTests(ITestOutputHelper output)
             foreach (var mine in own)
             {
                 mine.Acknowledged.ToList().ForEach(entry => ledger.Acknowledged.Add(entry.Key, entry.Value));
-                mine.Asked.ToList().ForEach(entry => ledger.Asked.Add(entry.Key, entry.Value));
+                ledger.Asked.AddRange(mine.Asked);
             }
         }
     }
@@ -75,15 +78,19 @@ public sealed class PowerCutTests(ITestOutputHelper output)
     [Fact(Timeout = TimeoutMs)]
     public Task Nothing_acknowledged_is_lost_when_many_write_at_once() => CutEverywhere(ManyAtOnce);
 
-    private async Task CutEverywhere(Workload workload)
+    [Fact(Timeout = TimeoutMs)]
+    public Task Trees_and_uploads_are_as_acknowledged_wherever_the_power_goes() => CutEverywhere(TreeLife.Run, TreeLife.Verify);
+
+    private async Task CutEverywhere(Workload workload, Verifier? verify = null)
     {
         var seed = Random.Shared.Next();
         var operations = await CrashLab.CountOperations(workload);
-        output.WriteLine($"seed {seed}: {operations} operations, {Outcomes} disks each");
         Assert.True(operations > 10);
+        var outcomes = (PointsEach + operations - 1) / operations;
+        output.WriteLine($"seed {seed}: {operations} operations, {outcomes} disks each: {operations * outcomes} power cuts");
         for (var at = 1; at <= operations; at++)
         {
-            await CrashLab.CutPower(workload, at, Outcomes, seed);
+            await CrashLab.CutPower(workload, at, outcomes, seed, verify);
         }
     }
 }
