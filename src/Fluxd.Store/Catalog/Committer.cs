@@ -31,10 +31,10 @@ internal sealed class Committer
 
     /// <summary>Takes the connection and the log over, and closes them when it ends.</summary>
     /// <param name="fault">Why nothing may be written from the start on; null when all is well.</param>
-    internal Committer(Database database, CommitLog? log, TimeProvider clock, Exception? fault)
+    internal Committer(Database database, CommitLog? log, TimeProvider clock, Exception? fault, IndexSizes? sizes = null)
     {
         _database = database;
-        _writer = new GroupWriter(database, log);
+        _writer = new GroupWriter(database, log, sizes);
         _clock = clock;
         Fault = fault;
         _wal = new WalMeter(database);

@@ -26,7 +26,7 @@ internal sealed class GroupWriter : IDisposable
     private ChangeRecorder? _recorder;
     private CatalogTransaction? _transaction;
 
-    internal GroupWriter(Database database, CommitLog? log)
+    internal GroupWriter(Database database, CommitLog? log, IndexSizes? sizes)
     {
         _database = database;
         _log = log;
@@ -34,7 +34,7 @@ internal sealed class GroupWriter : IDisposable
         _applied = database.Scalar("SELECT value FROM local WHERE key = 'applied_group'") ?? 0;
         _nextChunk = database.Scalar("SELECT next FROM sequence WHERE name = 'chunk'") ?? 1;
         _savedNextPack = database.Scalar("SELECT next FROM sequence WHERE name = 'pack'") ?? 1;
-        Index = new ChunkIndex(database);
+        Index = new ChunkIndex(database, sizes);
     }
 
     internal ChunkIndex Index { get; }

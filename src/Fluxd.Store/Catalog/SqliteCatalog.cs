@@ -19,6 +19,8 @@ internal sealed record CatalogOptions(string Path, TimeProvider Clock)
 
     public long PackBytes { get; init; } = StoreLimits.PackBytes;
 
+    public IndexSizes? Index { get; init; }
+
     /// <summary>Asked when the disk is full: true when room was made and the commit may be tried again.</summary>
     public Func<bool>? MakeRoom { get; init; }
 
@@ -84,7 +86,7 @@ internal sealed class SqliteCatalog : IAsyncDisposable
                 database.Execute("PRAGMA synchronous=NORMAL");
             }
 
-            var committer = new Committer(database, log, options.Clock, fault) { MakeRoom = options.MakeRoom };
+            var committer = new Committer(database, log, options.Clock, fault, options.Index) { MakeRoom = options.MakeRoom };
             committer.Start();
             return new SqliteCatalog(committer, new ReaderPool(options.Path, options.Clock), replayed);
         }

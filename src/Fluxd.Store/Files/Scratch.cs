@@ -1,3 +1,4 @@
+using Fluxd.Core;
 using Fluxd.Store.Disk;
 
 namespace Fluxd.Store.Files;
@@ -19,13 +20,21 @@ internal sealed class Spool(IDisk disk, string prefix = "")
     }
 
     /// <summary>The file has no name while it is open: it goes with its handle, however the process ends.</summary>
-    public Scratch Create()
+    public Scratch Create() => Scratch.InWords(() =>
     {
         var path = $"{Folder}/{prefix}{Interlocked.Increment(ref _next)}";
         var file = disk.Open(path, DiskMode.CreateNew);
-        disk.Remove(path);
-        return new Scratch(file);
-    }
+        try
+        {
+            disk.Remove(path);
+            return new Scratch(file);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    });
 }
 
 /// <summary>Bytes written out of order, at their own offsets in a sparse file, and a map of which are there. One caller at a time.</summary>
@@ -35,11 +44,46 @@ internal sealed class Scratch(IDiskFile file) : IDisposable
 
     public void Write(long offset, ReadOnlySpan<byte> data)
     {
-        file.Write(data, offset);
+        try
+        {
+            file.Write(data, offset);
+        }
+        catch (DiskException e)
+        {
+            throw InWords(e);
+        }
+
         Map.Add(offset, offset + data.Length);
     }
 
-    public int Read(long offset, Span<byte> buffer) => file.Read(buffer, offset);
+    public int Read(long offset, Span<byte> buffer)
+    {
+        try
+        {
+            return file.Read(buffer, offset);
+        }
+        catch (DiskException e)
+        {
+            throw InWords(e);
+        }
+    }
 
     public void Dispose() => file.Dispose();
+
+    internal static T InWords<T>(Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (DiskException e)
+        {
+            throw InWords(e);
+        }
+    }
+
+    /// <summary>A disk's failure as callers are told it: only this write is affected, nothing committed.</summary>
+    private static FluxException InWords(DiskException e) => e.Fault == DiskFault.Full
+        ? new FluxException(FluxError.NoSpace, "The disk is full; free some space and try again.", e)
+        : new FluxException(FluxError.Unavailable, "The server's disk failed; nothing of this write is kept. Try again, and tell an administrator.", e);
 }

@@ -16,6 +16,7 @@ internal sealed class ChunkIndex
 
     private readonly RecentChunks _recent = new();
     private readonly Database _database;
+    private readonly IndexSizes _sizes;
     private readonly BloomFilter? _filter;
     private List<(long Key, ChunkHash Hash, long Id)>? _merging;
     private int _merged;
@@ -23,9 +24,9 @@ internal sealed class ChunkIndex
     private bool _isMoving;
 
     /// <summary>Reads what is not merged yet into memory, and the keys into the filter.</summary>
-    internal ChunkIndex(Database database)
+    internal ChunkIndex(Database database, IndexSizes? sizes = null)
     {
-        _database = database;
+        (_database, _sizes) = (database, sizes ?? IndexSizes.Default);
         LoadRecent();
         _firstTier = database.Scalar("SELECT count(*) FROM hx1") ?? 0;
         _isMoving = database.Scalar("SELECT value FROM local WHERE key = 'hx1_moving'") == 1;
@@ -47,10 +48,10 @@ internal sealed class ChunkIndex
     }
 
     /// <summary>A merge has begun or is due; call <see cref="MergeStep"/> when there is time.</summary>
-    internal bool WantsMerge => _merging is not null || _isMoving || RecentCount > CatalogLimits.RecentChunks || _firstTier > CatalogLimits.FirstTierKeys;
+    internal bool WantsMerge => _merging is not null || _isMoving || RecentCount > _sizes.Recent || _firstTier > _sizes.FirstTier;
 
     /// <summary>Merging has fallen behind: do it before the next group.</summary>
-    internal bool MustMerge => RecentCount > 2 * CatalogLimits.RecentChunks;
+    internal bool MustMerge => RecentCount > 2 * _sizes.Recent;
 
     /// <summary>
     /// A committed chunk with these bytes that is whole. From a reader's snapshot it is a hint, which may be over when
@@ -121,7 +122,7 @@ internal sealed class ChunkIndex
     /// </summary>
     internal void MergeStep()
     {
-        if (_merging is null && RecentCount > CatalogLimits.RecentChunks)
+        if (_merging is null && RecentCount > _sizes.Recent)
         {
             BeginMerge();
         }
@@ -259,7 +260,7 @@ internal sealed class ChunkIndex
 
     private void MergeSlice(List<(long Key, ChunkHash Hash, long Id)> merging)
     {
-        var end = Math.Min(_merged + CatalogLimits.MergeSlice, merging.Count);
+        var end = Math.Min(_merged + _sizes.Slice, merging.Count);
         using (var insert = _database.Sql("INSERT OR IGNORE INTO hx1(k, id) VALUES (?1, ?2)"))
         {
             for (var i = _merged; i < end; i++)
@@ -299,17 +300,17 @@ internal sealed class ChunkIndex
             SetMoving(true);
         }
 
-        using (var move = _database.Sql("INSERT OR IGNORE INTO hx2(k, id) SELECT k, id FROM hx1 ORDER BY k, id LIMIT ?1").Bind(CatalogLimits.MergeSlice))
+        using (var move = _database.Sql("INSERT OR IGNORE INTO hx2(k, id) SELECT k, id FROM hx1 ORDER BY k, id LIMIT ?1").Bind(_sizes.Slice))
         {
             move.Run();
         }
 
         using var remove = _database.Sql("""
             DELETE FROM hx1 WHERE (k, id) <= (SELECT k, id FROM (SELECT k, id FROM hx1 ORDER BY k, id LIMIT ?1) ORDER BY k DESC, id DESC LIMIT 1)
-            """).Bind(CatalogLimits.MergeSlice);
+            """).Bind(_sizes.Slice);
         var removed = remove.Run();
         _firstTier -= removed;
-        if (removed < CatalogLimits.MergeSlice)
+        if (removed < _sizes.Slice)
         {
             SetMoving(false);
         }

@@ -1,5 +1,6 @@
 using Fluxd.Store;
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Content;
 using Fluxd.Store.Disk;
 using Fluxd.Store.Packs;
@@ -14,6 +15,9 @@ namespace Fluxd.Tests.Store.Content;
 /// </summary>
 internal sealed class TestStore : IAsyncDisposable
 {
+    // So small that every few chunks are merged: what a crash interrupts is often a merge.
+    private static readonly IndexSizes s_index = new(Recent: 8, Slice: 5, FirstTier: 20);
+
     private readonly string _folder;
     private readonly bool _ownsFolder;
     private readonly StoreManifest _manifest;
@@ -28,7 +32,7 @@ internal sealed class TestStore : IAsyncDisposable
         }
 
         Packs = new PackStore(disk, manifest.Identity);
-        Catalog = SqliteCatalog.Open(new CatalogOptions(path, TimeProvider.System) { Create = create, Packs = Packs, PackBytes = 8 << 20 });
+        Catalog = SqliteCatalog.Open(new CatalogOptions(path, TimeProvider.System) { Create = create, Packs = Packs, PackBytes = 8 << 20, Index = s_index });
         Contents = new ContentStore(Catalog, Packs, compression);
     }
 

@@ -25,7 +25,10 @@ internal sealed class TreeLife
 
     private static Principal Anna => People.Anna;
 
-    internal static async Task Run(TestStore store, Ledger ledger) => await new TreeLife(await Open(store), ledger).Live();
+    internal static async Task Run(TestStore store, Ledger ledger) => await (await BeginAsync(store, ledger)).Live();
+
+    /// <summary>The services are there, nothing was done with them.</summary>
+    internal static async Task<TreeLife> BeginAsync(TestStore store, Ledger ledger) => new(await Open(store), ledger);
 
     /// <summary>What was acknowledged is there and nothing else is; open uploads can be finished; the store finds no fault in itself.</summary>
     internal static async Task Verify(TestStore store, Ledger ledger, string where)
@@ -42,6 +45,15 @@ internal sealed class TreeLife
         Assert.True(!report.HasDamage, $"{where}: {string.Join("; ", report.Findings.Where(finding => finding.IsDamage).Select(finding => finding.What))}");
     }
 
+    /// <summary>A store that still runs: every name is as told, and it takes a new one.</summary>
+    internal static async Task VerifyNames(TestStore store, Ledger ledger, string where)
+    {
+        var trees = await Open(store);
+        await CrashLab.CheckNames(ledger, path => Find(trees, path), where);
+        await CheckNothingElse(trees, ledger, where);
+        await new TreeLife(trees, ledger).Put("/after", Steps.Noise(8, 30_000));
+    }
+
     private static Task<TreeServices> Open(TestStore store)
     {
         var accounts = new AccountView(id => new UserInfo { Id = id, Name = "anna", State = UserState.Active }, _ => []);
@@ -49,7 +61,7 @@ internal sealed class TreeLife
             new TreeParts(store.Catalog, store.Contents, store.Disk, accounts, TimeProvider.System, () => new RetentionPolicy(), () => true), Ct);
     }
 
-    private async Task Live()
+    internal async Task Live()
     {
         await _trees.Files.MakeFolderAsync(Anna, P("/docs"), null, parents: false, Ct);
         await Put("/docs/tiny", Steps.Noise(1, 100));
