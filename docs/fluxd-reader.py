@@ -22,6 +22,7 @@ import struct
 import sys
 import tempfile
 import uuid
+import zlib
 
 PAGE = 4096
 TRAILER = struct.Struct("<8sII16s7q3I28x")
@@ -233,11 +234,12 @@ class Log:
 
     def play(self, record):
         version, _schema, _previous, segments, length = struct.unpack_from("<IIqII", record)
-        if version != 1:
+        if version not in (1, 2):
             report(f"a log record of version {version}: it needs a newer reader")
             return
         start = 24 + 24 * segments
-        self.data, self.at = record[start:start + length], 0
+        changes = record[start:start + length]
+        self.data, self.at = zlib.decompress(changes) if version == 2 else changes, 0
         while self.at < len(self.data):
             if self.data[self.at] == 0x54:  # 'T': a table's changes follow
                 self.at += 1
