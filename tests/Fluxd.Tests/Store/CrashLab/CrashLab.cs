@@ -1,6 +1,6 @@
 using Fluxd.Core;
-using Fluxd.Store.Catalog;
 using Fluxd.Core.Uploads;
+using Fluxd.Store.Catalog;
 using Fluxd.Store.Files;
 using Fluxd.Store.Upkeep.Copies;
 using Fluxd.Store.Upkeep.Gc;
