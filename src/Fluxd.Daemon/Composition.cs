@@ -49,6 +49,7 @@ internal sealed partial class Composition : IAsyncDisposable
     private readonly Hourly _past;
     private readonly StoreUpkeep _upkeep;
     private readonly Hourly _copies;
+    private readonly Hourly _tidying;
     private readonly OtlpExport? _otlp;
     private readonly IAuthenticator _authenticator;
     private readonly ICoordinator _coordinator;
@@ -73,6 +74,7 @@ internal sealed partial class Composition : IAsyncDisposable
         _copies = CopyTimetable.Start(_upkeep, TimeProvider.System, loggers.CreateLogger(typeof(CopyTimetable)));
         _gaugeSources = new GaugeSources(store, _upkeep, identity.Sessions, Transfers, _connections);
         _gauges = new DaemonGauges(_gaugeSources);
+        _tidying = UpkeepTimetable.Start(_upkeep, TimeProvider.System, loggers.CreateLogger(typeof(UpkeepTimetable)));
         _otlp = OtlpExport.Start(now.Telemetry);
         _figures = _otlp is null ? null : new Hourly(_gauges.RefreshAsync, atOnce: true, _ => { }, TimeProvider.System, TimeSpan.FromMinutes(1));
         Health.Register("store", () => _store.Fault?.Message);
@@ -164,6 +166,7 @@ internal sealed partial class Composition : IAsyncDisposable
 
         await _past.DisposeAsync();
         await _copies.DisposeAsync();
+        await _tidying.DisposeAsync();
         _upkeep.Dispose();
         _owned.ForEach(part => part.Dispose());
         await Identity.DisposeAsync();

@@ -45,6 +45,7 @@ namespace Fluxd.Core.Admin;
 [JsonSerializable(typeof(StoreStatRecord))]
 [JsonSerializable(typeof(FsckRecord))]
 [JsonSerializable(typeof(ScrubRecord))]
+[JsonSerializable(typeof(GcRecord))]
 [JsonSerializable(typeof(BackupRequest))]
 [JsonSerializable(typeof(BackupRecord))]
 [JsonSerializable(typeof(CopyRecord))]

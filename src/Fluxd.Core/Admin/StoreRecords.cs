@@ -29,6 +29,12 @@ public sealed record StoreStatRecord
     /// <summary>Every closed pack was read and compared since then; null: not all of them ever.</summary>
     public DateTimeOffset? OldestScrubAt { get; init; }
 
+    /// <summary>The long task that runs now, and how far it is.</summary>
+    public string? Doing { get; init; }
+
+    /// <summary>When garbage was last collected to the end.</summary>
+    public DateTimeOffset? LastGcAt { get; init; }
+
     /// <summary>Why the store is read-only.</summary>
     public string? Problem { get; init; }
 }
@@ -40,6 +46,37 @@ public sealed record FsckRecord(bool Damaged, IReadOnlyList<FsckFindingRecord> F
 public sealed record FsckFindingRecord(string Kind, bool Damage, string What, IReadOnlyList<string> Paths);
 
 public sealed record ScrubRecord(int Packs, long Chunks, long Bytes, int NewlyBad, int Healed, int StillBad);
+
+/// <summary>What a collection of garbage did; of a dry one, what it would find.</summary>
+public sealed record GcRecord
+{
+    public bool DryRun { get; init; }
+
+    public long ContentsRemoved { get; init; }
+
+    /// <summary>Files' contents that nothing refers to and that were left, because somebody had them open or because it was a dry run.</summary>
+    public long ContentsWaiting { get; init; }
+
+    /// <summary>What nothing refers to, in the packs that are closed.</summary>
+    public long BytesDead { get; init; }
+
+    public long BytesLive { get; init; }
+
+    public int PacksEmptied { get; init; }
+
+    public long BytesMoved { get; init; }
+
+    /// <summary>Packs with damage in a piece that a file needs: left as they are.</summary>
+    public int PacksKeptForDamage { get; init; }
+
+    public long BytesFreed { get; init; }
+
+    /// <summary>Empty packs that stay until copies of the catalogue are new enough.</summary>
+    public long BytesWaiting { get; init; }
+
+    /// <summary>Why less was done than there was to do.</summary>
+    public string? Stopped { get; init; }
+}
 
 /// <param name="Folder">A whole path on the daemon's machine.</param>
 public sealed record BackupRequest(string Folder);

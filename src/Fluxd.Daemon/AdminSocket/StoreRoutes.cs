@@ -17,6 +17,7 @@ internal sealed class StoreRoutes(StoreUpkeep upkeep, IAccounts accounts) : IAdm
             await AdminCall.AnswerAsync(
                 context, await upkeep.CheckAsync(AdminCall.Query(context, "read-data") == "true", context.RequestAborted), AdminJson.Default.FsckRecord));
         v1.MapCall("POST", "/store/scrub", ScrubAsync);
+        v1.MapCall("POST", "/store/gc", CollectAsync);
         v1.MapCall("POST", "/store/backup", BackupAsync);
         v1.MapCall("POST", "/store/copy", async context =>
             await AdminCall.AnswerAsync(context, await upkeep.CopyAsync(context.RequestAborted), AdminJson.Default.CopyRecord));
@@ -26,6 +27,13 @@ internal sealed class StoreRoutes(StoreUpkeep upkeep, IAccounts accounts) : IAdm
     {
         var limit = AdminCall.QueryNumber(context, "bytes-per-second") ?? UpkeepLimits.ScrubBytesPerSecond;
         await AdminCall.AnswerAsync(context, await upkeep.ScrubAsync(limit, context.RequestAborted), AdminJson.Default.ScrubRecord);
+    }
+
+    private async Task CollectAsync(HttpContext context)
+    {
+        var limit = AdminCall.QueryNumber(context, "bytes-per-second") ?? UpkeepLimits.MoveBytesPerSecond;
+        var done = await upkeep.CollectAsync(AdminCall.Query(context, "dry-run") == "true", limit, context.RequestAborted);
+        await AdminCall.AnswerAsync(context, done, AdminJson.Default.GcRecord);
     }
 
     private async Task BackupAsync(HttpContext context)

@@ -1,8 +1,10 @@
 using Fluxd.Core;
 using Fluxd.Core.Admin;
 using Fluxd.Core.Files;
+using Fluxd.Store.Catalog;
 using Fluxd.Store.Upkeep.Check;
 using Fluxd.Store.Upkeep.Copies;
+using Fluxd.Store.Upkeep.Gc;
 using Fluxd.Store.Upkeep.Scrub;
 
 namespace Fluxd.Store.Upkeep;
@@ -11,6 +13,7 @@ namespace Fluxd.Store.Upkeep;
 internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
 {
     private readonly SemaphoreSlim _one = new(1);
+    private volatile string? _doing;
 
     private CatalogCopies Copies => new(store.CatalogFile, store.CopiesPath);
 
@@ -33,6 +36,8 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
                 DiskBytesFree = space.Free,
                 LastCopyAt = newest?.MadeAt,
                 OldestScrubAt = OldestScrub(reader.Scalar("SELECT min(coalesce(scrubbed_at, 0)) FROM pack WHERE state = 1")),
+                Doing = _doing,
+                LastGcAt = Time(reader.Scalar("SELECT value FROM meta WHERE key = 'gc_at'")),
                 Problem = store.Fault?.Message,
             },
             ct);
@@ -52,7 +57,8 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
     public Task<ScrubRecord> ScrubAsync(long bytesPerSecond, CancellationToken ct) => AloneAsync(
         async () =>
         {
-            var report = await new Scrubber(store.Catalog, store.Packs, store.Clock, bytesPerSecond).RunAsync(FileTime.Now(store.Clock), _ => { }, ct);
+            var report = await new Scrubber(store.Catalog, store.Packs, store.Clock, bytesPerSecond).RunAsync(
+                FileTime.Now(store.Clock), long.MaxValue, bytes => _doing = FormattableString.Invariant($"scrub: {bytes >> 20} MiB read"), ct);
             return new ScrubRecord(report.Packs, report.Chunks, report.Bytes, report.NewlyBad, report.Healed, report.StillBad);
         },
         ct);
@@ -87,6 +93,78 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
         return new CopyRecord(copy.Path, copy.MadeAt, new FileInfo(copy.Path).Length);
     }
 
+    /// <summary>Somebody asked and waits: nothing is left for another day.</summary>
+    public Task<GcRecord> CollectAsync(bool dryRun, long bytesPerSecond, CancellationToken ct) =>
+        CollectAsync(new GcRequest { DryRun = dryRun, Hurry = true, MoveBytesPerSecond = bytesPerSecond }, ct);
+
+    /// <summary>The daily round; null when the last was not that long ago, the store is read-only, or something else runs.</summary>
+    public async Task<GcRecord?> CollectIfDueAsync(CancellationToken ct)
+    {
+        var last = Time(await store.Catalog.ReadAsync(reader => reader.Scalar("SELECT value FROM meta WHERE key = 'gc_at'"), ct));
+        return store.Fault is not null || _one.CurrentCount == 0 || store.Clock.GetUtcNow() - last < UpkeepLimits.CollectEvery
+            ? null
+            : await CollectAsync(new GcRequest { MoveBytesMax = UpkeepLimits.MoveBytesPerRound }, ct);
+    }
+
+    /// <summary>The hourly stretch of the round through all packs; null when every pack was read within the month, or something else runs.</summary>
+    public async Task<ScrubRecord?> ScrubIfDueAsync(CancellationToken ct)
+    {
+        if (store.Fault is not null || _one.CurrentCount == 0)
+        {
+            return null;
+        }
+
+        var report = await AloneAsync(
+            () => new Scrubber(store.Catalog, store.Packs, store.Clock).RunAsync(
+                new FileTime(FileTime.Now(store.Clock).Nanoseconds - (UpkeepLimits.ScrubEvery.Ticks * TimeSpan.NanosecondsPerTick)), UpkeepLimits.ScrubBytesPerRound,
+                bytes => _doing = FormattableString.Invariant($"scrub: {bytes >> 20} MiB read"), ct),
+            ct);
+        return report.Packs == 0 ? null : new ScrubRecord(report.Packs, report.Chunks, report.Bytes, report.NewlyBad, report.Healed, report.StillBad);
+    }
+
+    private Task<GcRecord> CollectAsync(GcRequest request, CancellationToken ct) => AloneAsync(
+        async () =>
+        {
+            var parts = new GcParts(store.Catalog, store.Packs, store.Clock, KeptGroups, token => MakeCopyAsync(token), store.Space.RequireRoom);
+            var report = await new GarbageCollector(parts, request)
+            {
+                Progress = (phase, done, all) => _doing = FormattableString.Invariant($"garbage collection: {phase}{(all > 0 ? $", {done} of {all} packs" : "")}"),
+            }.RunAsync(ct);
+            if (!request.DryRun)
+            {
+                await store.Catalog.WriteAsync(NoteCollected, ct);
+            }
+
+            return Show(request, report);
+        },
+        ct);
+
+    private (long? Oldest, long? Newest) KeptGroups() => Copies.List() is { Count: > 0 } kept ? (kept[^1].Group, kept[0].Group) : default;
+
+    private int NoteCollected(CatalogTransaction transaction)
+    {
+        using var note = transaction.Sql("INSERT INTO meta(key, value) VALUES ('gc_at', ?1) ON CONFLICT(key) DO UPDATE SET value = excluded.value")
+            .Bind(FileTime.Now(store.Clock).Nanoseconds);
+        return note.Run();
+    }
+
+    private static GcRecord Show(GcRequest request, GcReport report) => new()
+    {
+        DryRun = request.DryRun,
+        ContentsRemoved = report.ContentsRemoved,
+        ContentsWaiting = report.ContentsWaiting,
+        BytesDead = report.BytesDead,
+        BytesLive = report.BytesLive,
+        PacksEmptied = report.PacksDropped + report.PacksCompacted,
+        BytesMoved = report.BytesMoved,
+        PacksKeptForDamage = report.PacksKeptForDamage,
+        BytesFreed = report.BytesFreed,
+        BytesWaiting = report.BytesWaiting,
+        Stopped = report.Stopped,
+    };
+
+    private static DateTimeOffset? Time(long? nanoseconds) => OldestScrub(nanoseconds);
+
     private static DateTimeOffset? OldestScrub(long? nanoseconds) =>
         nanoseconds is { } at and > 0 ? DateTimeOffset.UnixEpoch.AddTicks(at / TimeSpan.NanosecondsPerTick) : null;
 
@@ -94,7 +172,7 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
     {
         if (!await _one.WaitAsync(TimeSpan.Zero, ct))
         {
-            throw new FluxException(FluxError.Busy, "The store is being checked, scrubbed, copied or backed up already; wait for that to end.");
+            throw new FluxException(FluxError.Busy, "The store is being checked, scrubbed, collected, copied or backed up already; wait for that to end.");
         }
 
         try
@@ -107,6 +185,7 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
         }
         finally
         {
+            _doing = null;
             _one.Release();
         }
     }

@@ -50,6 +50,15 @@ internal static class UpkeepLimits
     /// <summary>A rebuild plays at most a day's log and a bit on top of the newest copy.</summary>
     public static readonly TimeSpan CopyEvery = TimeSpan.FromDays(1);
 
+    /// <summary>Garbage is looked for once a day.</summary>
+    public static readonly TimeSpan CollectEvery = TimeSpan.FromDays(1);
+
+    /// <summary>Each pack is read and compared once in that time.</summary>
+    public static readonly TimeSpan ScrubEvery = TimeSpan.FromDays(30);
+
+    /// <summary>What an hour's stretch of scrubbing reads at most: a good half hour, so that copies and collections find their turn.</summary>
+    public const long ScrubBytesPerRound = 40L << 30;
+
     /// <summary>What scrub reads a second, by default: a 4 TB disk is read through in a bit more than two days of reading.</summary>
     public const long ScrubBytesPerSecond = 20 << 20;
 }

@@ -17,6 +17,8 @@ internal static class StoreCommand
 
     private static readonly Option<long?> s_limit = new("--bytes-per-second") { Description = "How fast to read; 0: as fast as the disk can", HelpName = "BYTES" };
 
+    private static readonly Option<bool> s_dryRun = new("--dry-run") { Description = "Only look, and tell what is there" };
+
     private static readonly Argument<string> s_folder = new("folder") { Description = "The backup's folder, on another disk; the daemon's user must be able to write there" };
 
     private static readonly Argument<string> s_from = new("backup") { Description = "The backup's folder" };
@@ -39,6 +41,10 @@ internal static class StoreCommand
             "scrub", "Reads all closed packs, flags what doesn't match its hash, and heals what was uploaded again since. Removes nothing.",
             "fluxctl store scrub", "fluxctl store scrub --bytes-per-second 0")
             .With(s_limit).Does(ScrubAsync),
+        new Verb(
+            "gc", "Gives the room of what nothing refers to back at once; that happens by itself once a day. store stat tells how far it is.",
+            "fluxctl store gc --dry-run", "fluxctl store gc")
+            .With(s_dryRun, s_limit).Does(CollectAsync),
         new Verb("backup", "Copies the store while it runs; again into the same folder, only what is new.", "fluxctl store backup /mnt/backup/fluxd")
             .With(s_folder).Does(BackupAsync),
         new Verb("copy", "Copies the catalogue into snap/ inside the store, as happens daily.", "fluxctl store copy")
@@ -70,6 +76,22 @@ internal static class StoreCommand
                 ("newly damaged", Show.Count(report.NewlyBad)),
                 ("healed", Show.Count(report.Healed)),
                 ("still damaged", Show.Count(report.StillBad))));
+    }
+
+    private static async Task<int> CollectAsync(Context context, CancellationToken ct)
+    {
+        var query = $"?dry-run={(context.Get(s_dryRun) ? "true" : "false")}"
+            + (context.Get(s_limit) is { } limit ? FormattableString.Invariant($"&bytes-per-second={limit}") : "");
+        return context.Answer(
+            await context.Daemon.WithoutTimeout().PostAsync("store/gc" + query, AdminJson.Default.GcRecord, ct), AdminJson.Default.GcRecord,
+            done => Show.Lines(
+                ("dead", $"{Show.Size(done.BytesDead)} beside {Show.Size(done.BytesLive)} that are needed"),
+                ("contents", $"{done.ContentsRemoved} removed, {done.ContentsWaiting} left"),
+                ("packs emptied", $"{done.PacksEmptied}, {Show.Size(done.BytesMoved)} moved"),
+                ("left for damage", Show.Count(done.PacksKeptForDamage)),
+                ("freed", Show.Size(done.BytesFreed)),
+                ("freed later", Show.Size(done.BytesWaiting)),
+                ("note", done.Stopped ?? "none")));
     }
 
     private static async Task<int> BackupAsync(Context context, CancellationToken ct) => context.Answer(

@@ -15,13 +15,19 @@ internal sealed record ScrubReport(int Packs, long Chunks, long Bytes, int Newly
 internal sealed class Scrubber(SqliteCatalog catalog, IPackStore packs, TimeProvider clock, long bytesPerSecond = UpkeepLimits.ScrubBytesPerSecond)
 {
     /// <param name="notSince">Packs that were read after this moment are left for another time.</param>
+    /// <param name="bytesMax">No further pack is begun when so much was read.</param>
     /// <param name="progress">Bytes read so far.</param>
-    public async Task<ScrubReport> RunAsync(FileTime notSince, Action<long> progress, CancellationToken ct)
+    public async Task<ScrubReport> RunAsync(FileTime notSince, long bytesMax, Action<long> progress, CancellationToken ct)
     {
         var throttle = new Throttle(bytesPerSecond, clock);
         var report = new ScrubReport(0, 0, 0, 0, 0, 0);
         foreach (var pack in await DueAsync(notSince, ct))
         {
+            if (report.Bytes >= bytesMax)
+            {
+                break;
+            }
+
             report = await ScrubAsync(pack, report, throttle, progress, ct);
             await catalog.MoveChunksAsync(transaction => Note(transaction, pack), ct);
         }

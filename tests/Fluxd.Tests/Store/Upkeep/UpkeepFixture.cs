@@ -130,7 +130,7 @@ public abstract class UpkeepFixture : IAsyncLifetime
         Assert.True(report.IsClean, string.Join('\n', report.Findings));
     }
 
-    internal Task<ScrubReport> Scrub() => new Scrubber(Store.Catalog, Store.Packs, TimeProvider.System, bytesPerSecond: 0).RunAsync(FileTime.Now(TimeProvider.System), _ => { }, Ct);
+    internal Task<ScrubReport> Scrub() => new Scrubber(Store.Catalog, Store.Packs, TimeProvider.System, bytesPerSecond: 0).RunAsync(FileTime.Now(TimeProvider.System), long.MaxValue, _ => { }, Ct);
 
     /// <summary>Removed for good: nothing in the trash, no older versions.</summary>
     protected Task ForgetThePast() => Store.Catalog.WriteAsync(
