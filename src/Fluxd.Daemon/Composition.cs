@@ -74,7 +74,7 @@ internal sealed partial class Composition : IAsyncDisposable
         _copies = CopyTimetable.Start(_upkeep, TimeProvider.System, loggers.CreateLogger(typeof(CopyTimetable)));
         _gaugeSources = new GaugeSources(store, _upkeep, identity.Sessions, Transfers, _connections);
         _gauges = new DaemonGauges(_gaugeSources);
-        _tidying = UpkeepTimetable.Start(_upkeep, TimeProvider.System, loggers.CreateLogger(typeof(UpkeepTimetable)));
+        _tidying = UpkeepTimetable.Start(_upkeep, () => config.Current.Store, TimeProvider.System, loggers.CreateLogger(typeof(UpkeepTimetable)));
         _otlp = OtlpExport.Start(now.Telemetry);
         _figures = _otlp is null ? null : new Hourly(_gauges.RefreshAsync, atOnce: true, _ => { }, TimeProvider.System, TimeSpan.FromMinutes(1));
         Health.Register("store", () => _store.Fault?.Message);

@@ -60,6 +60,18 @@ internal sealed record StoreConfig
 
     [Key("Uploads are refused when less than this is free on the disk", Live = true)]
     public ByteSize KeepFree { get; init; } = new(1L << 30);
+
+    [Key("Once a day the room of what nothing refers to any more is given back; false: only by fluxctl store gc", Live = true)]
+    public bool Gc { get; init; } = true;
+
+    [Key("What that moves a second at most; 0: as fast as the disk can", Live = true)]
+    public ByteSize GcRate { get; init; } = new(40L << 20);
+
+    [Key("Every hour a stretch of the packs is read and compared, all of them once a month; false: only by fluxctl store scrub", Live = true)]
+    public bool Scrub { get; init; } = true;
+
+    [Key("What that reads a second at most; 0: as fast as the disk can", Live = true)]
+    public ByteSize ScrubRate { get; init; } = new(20L << 20);
 }
 
 internal sealed record SftpConfig

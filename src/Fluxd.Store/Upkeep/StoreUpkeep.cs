@@ -35,7 +35,7 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
                 DiskBytesTotal = space.Total,
                 DiskBytesFree = space.Free,
                 LastCopyAt = newest?.MadeAt,
-                OldestScrubAt = OldestScrub(reader.Scalar("SELECT min(coalesce(scrubbed_at, 0)) FROM pack WHERE state = 1")),
+                OldestScrubAt = Time(reader.Scalar("SELECT min(coalesce(scrubbed_at, 0)) FROM pack WHERE state = 1")),
                 Doing = _doing,
                 LastGcAt = Time(reader.Scalar("SELECT value FROM meta WHERE key = 'gc_at'")),
                 Problem = store.Fault?.Message,
@@ -58,8 +58,8 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
         async () =>
         {
             var report = await new Scrubber(store.Catalog, store.Packs, store.Clock, bytesPerSecond).RunAsync(
-                FileTime.Now(store.Clock), long.MaxValue, bytes => _doing = FormattableString.Invariant($"scrub: {bytes >> 20} MiB read"), ct);
-            return new ScrubRecord(report.Packs, report.Chunks, report.Bytes, report.NewlyBad, report.Healed, report.StillBad);
+                FileTime.Now(store.Clock), long.MaxValue, ShowScrub, ct);
+            return Show(report);
         },
         ct);
 
@@ -83,7 +83,9 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
 
     /// <summary>The daily copy; null when the newest is not that old, or the store is read-only.</summary>
     public async Task<CopyRecord?> CopyIfDueAsync(CancellationToken ct) =>
-        store.Fault is not null || (Copies.List() is [var newest, ..] && store.Clock.GetUtcNow() - newest.MadeAt < UpkeepLimits.CopyEvery) ? null : await CopyAsync(ct);
+        store.Fault is not null || (Copies.List() is [var newest, ..] && store.Clock.GetUtcNow() - newest.MadeAt < UpkeepLimits.CopyEvery)
+            ? null
+            : await AloneAsync(() => MakeCopyAsync(ct), ct, Timeout.InfiniteTimeSpan);
 
     public void Dispose() => _one.Dispose();
 
@@ -98,16 +100,16 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
         CollectAsync(new GcRequest { DryRun = dryRun, Hurry = true, MoveBytesPerSecond = bytesPerSecond }, ct);
 
     /// <summary>The daily round; null when the last was not that long ago, the store is read-only, or something else runs.</summary>
-    public async Task<GcRecord?> CollectIfDueAsync(CancellationToken ct)
+    public async Task<GcRecord?> CollectIfDueAsync(long bytesPerSecond, CancellationToken ct)
     {
         var last = Time(await store.Catalog.ReadAsync(reader => reader.Scalar("SELECT value FROM meta WHERE key = 'gc_at'"), ct));
-        return store.Fault is not null || _one.CurrentCount == 0 || store.Clock.GetUtcNow() - last < UpkeepLimits.CollectEvery
+        return store.Fault is not null || _one.CurrentCount == 0 || IsRecent(last)
             ? null
-            : await CollectAsync(new GcRequest { MoveBytesMax = UpkeepLimits.MoveBytesPerRound }, ct);
+            : await CollectAsync(new GcRequest { MoveBytesPerSecond = bytesPerSecond, MoveBytesMax = UpkeepLimits.MoveBytesPerRound }, ct, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>The hourly stretch of the round through all packs; null when every pack was read within the month, or something else runs.</summary>
-    public async Task<ScrubRecord?> ScrubIfDueAsync(CancellationToken ct)
+    public async Task<ScrubRecord?> ScrubIfDueAsync(long bytesPerSecond, CancellationToken ct)
     {
         if (store.Fault is not null || _one.CurrentCount == 0)
         {
@@ -115,20 +117,24 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
         }
 
         var report = await AloneAsync(
-            () => new Scrubber(store.Catalog, store.Packs, store.Clock).RunAsync(
-                new FileTime(FileTime.Now(store.Clock).Nanoseconds - (UpkeepLimits.ScrubEvery.Ticks * TimeSpan.NanosecondsPerTick)), UpkeepLimits.ScrubBytesPerRound,
-                bytes => _doing = FormattableString.Invariant($"scrub: {bytes >> 20} MiB read"), ct),
-            ct);
-        return report.Packs == 0 ? null : new ScrubRecord(report.Packs, report.Chunks, report.Bytes, report.NewlyBad, report.Healed, report.StillBad);
+            () => new Scrubber(store.Catalog, store.Packs, store.Clock, bytesPerSecond).RunAsync(
+                new FileTime(FileTime.Now(store.Clock).Nanoseconds - (UpkeepLimits.ScrubEvery.Ticks * TimeSpan.NanosecondsPerTick)), UpkeepLimits.ScrubBytesPerRound, ShowScrub, ct),
+            ct,
+            Timeout.InfiniteTimeSpan);
+        return report.Packs == 0 ? null : Show(report);
     }
 
-    private Task<GcRecord> CollectAsync(GcRequest request, CancellationToken ct) => AloneAsync(
+    /// <summary>A time that is yet to come is a clock's fault, and puts nothing off.</summary>
+    private bool IsRecent(DateTimeOffset? last) =>
+        last is { } at && store.Clock.GetUtcNow() - at is var since && since >= TimeSpan.Zero && since < UpkeepLimits.CollectEvery;
+
+    private Task<GcRecord> CollectAsync(GcRequest request, CancellationToken ct, TimeSpan wait = default) => AloneAsync(
         async () =>
         {
-            var parts = new GcParts(store.Catalog, store.Packs, store.Clock, KeptGroups, token => MakeCopyAsync(token), store.Space.RequireRoom);
+            var parts = new GcParts(store.Catalog, store.Packs, store.Clock, KeptGroups, MakeCopyIfRoomAsync, store.Space.RequireRoom);
             var report = await new GarbageCollector(parts, request)
             {
-                Progress = (phase, done, all) => _doing = FormattableString.Invariant($"garbage collection: {phase}{(all > 0 ? $", {done} of {all} packs" : "")}"),
+                Progress = (phase, done, all) => _doing = Describe(phase, done, all),
             }.RunAsync(ct);
             if (!request.DryRun)
             {
@@ -137,7 +143,17 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
 
             return Show(request, report);
         },
-        ct);
+        ct,
+        wait);
+
+    /// <summary>A collection must not fill the last of the disk with copies, where clients' commits need it.</summary>
+    private Task MakeCopyIfRoomAsync(CancellationToken ct) => store.Disk.Space().Free < new FileInfo(store.CatalogFile).Length + StoreLimits.BallastBytes
+        ? throw new FluxException(FluxError.NoSpace, "The disk has not room enough for another copy of the catalogue.")
+        : MakeCopyAsync(ct);
+
+    private void ShowScrub(long bytes) => _doing = FormattableString.Invariant($"scrub: {bytes >> 20} MiB read");
+
+    private static ScrubRecord Show(ScrubReport report) => new(report.Packs, report.Chunks, report.Bytes, report.NewlyBad, report.Healed, report.StillBad);
 
     private (long? Oldest, long? Newest) KeptGroups() => Copies.List() is { Count: > 0 } kept ? (kept[^1].Group, kept[0].Group) : default;
 
@@ -163,14 +179,22 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
         Stopped = report.Stopped,
     };
 
-    private static DateTimeOffset? Time(long? nanoseconds) => OldestScrub(nanoseconds);
+    private static string Describe(GcPhase phase, int done, int all) => "garbage collection: " + phase switch
+    {
+        GcPhase.Contents => "looking for contents that nothing refers to",
+        GcPhase.Marking => "marking what is needed",
+        GcPhase.Dropping => FormattableString.Invariant($"{done} of {all} dead packs let go"),
+        GcPhase.Compacting => FormattableString.Invariant($"{done} of {all} half-empty packs moved"),
+        _ => "taking empty packs away",
+    };
 
-    private static DateTimeOffset? OldestScrub(long? nanoseconds) =>
+    private static DateTimeOffset? Time(long? nanoseconds) =>
         nanoseconds is { } at and > 0 ? DateTimeOffset.UnixEpoch.AddTicks(at / TimeSpan.NanosecondsPerTick) : null;
 
-    private async Task<T> AloneAsync<T>(Func<Task<T>> work, CancellationToken ct)
+    /// <param name="wait">Timetables wait for their turn; people are told that it is not theirs.</param>
+    private async Task<T> AloneAsync<T>(Func<Task<T>> work, CancellationToken ct, TimeSpan wait = default)
     {
-        if (!await _one.WaitAsync(TimeSpan.Zero, ct))
+        if (!await _one.WaitAsync(wait, ct))
         {
             throw new FluxException(FluxError.Busy, "The store is being checked, scrubbed, collected, copied or backed up already; wait for that to end.");
         }

@@ -23,7 +23,9 @@ internal static class StatusCommand
             ("catalogue", Show.Size(store.CatalogBytes)),
             ("disk", $"{Show.Size(store.DiskBytesFree)} free of {Show.Size(store.DiskBytesTotal)} ({used} % used)"),
             ("catalogue copied", Show.Time(store.LastCopyAt)),
-            ("all read since", store.OldestScrubAt is null ? "not yet" : Show.Time(store.OldestScrubAt)));
+            ("all read since", store.OldestScrubAt is null ? "not yet" : Show.Time(store.OldestScrubAt)),
+            ("last gc", Show.Time(store.LastGcAt)),
+            ("runs now", store.Doing ?? "nothing"));
     }
 
     private static void Print(StatusRecord status)

@@ -17,6 +17,8 @@ internal static class StoreCommand
 
     private static readonly Option<long?> s_limit = new("--bytes-per-second") { Description = "How fast to read; 0: as fast as the disk can", HelpName = "BYTES" };
 
+    private static readonly Option<long?> s_moveLimit = new("--bytes-per-second") { Description = "How fast to move what is needed out of half-empty packs; 0: as fast as the disk can", HelpName = "BYTES" };
+
     private static readonly Option<bool> s_dryRun = new("--dry-run") { Description = "Only look, and tell what is there" };
 
     private static readonly Argument<string> s_folder = new("folder") { Description = "The backup's folder, on another disk; the daemon's user must be able to write there" };
@@ -42,9 +44,9 @@ internal static class StoreCommand
             "fluxctl store scrub", "fluxctl store scrub --bytes-per-second 0")
             .With(s_limit).Does(ScrubAsync),
         new Verb(
-            "gc", "Gives the room of what nothing refers to back at once; that happens by itself once a day. store stat tells how far it is.",
+            "gc", "Gives back the room of what nothing refers to, at once; the daemon does it at leisure once a day. May be broken off at any time.",
             "fluxctl store gc --dry-run", "fluxctl store gc")
-            .With(s_dryRun, s_limit).Does(CollectAsync),
+            .With(s_dryRun, s_moveLimit).Does(CollectAsync),
         new Verb("backup", "Copies the store while it runs; again into the same folder, only what is new.", "fluxctl store backup /mnt/backup/fluxd")
             .With(s_folder).Does(BackupAsync),
         new Verb("copy", "Copies the catalogue into snap/ inside the store, as happens daily.", "fluxctl store copy")
@@ -81,17 +83,44 @@ internal static class StoreCommand
     private static async Task<int> CollectAsync(Context context, CancellationToken ct)
     {
         var query = $"?dry-run={(context.Get(s_dryRun) ? "true" : "false")}"
-            + (context.Get(s_limit) is { } limit ? FormattableString.Invariant($"&bytes-per-second={limit}") : "");
-        return context.Answer(
-            await context.Daemon.WithoutTimeout().PostAsync("store/gc" + query, AdminJson.Default.GcRecord, ct), AdminJson.Default.GcRecord,
-            done => Show.Lines(
-                ("dead", $"{Show.Size(done.BytesDead)} beside {Show.Size(done.BytesLive)} that are needed"),
-                ("contents", $"{done.ContentsRemoved} removed, {done.ContentsWaiting} left"),
-                ("packs emptied", $"{done.PacksEmptied}, {Show.Size(done.BytesMoved)} moved"),
-                ("left for damage", Show.Count(done.PacksKeptForDamage)),
-                ("freed", Show.Size(done.BytesFreed)),
-                ("freed later", Show.Size(done.BytesWaiting)),
-                ("note", done.Stopped ?? "none")));
+            + (context.Get(s_moveLimit) is { } limit ? FormattableString.Invariant($"&bytes-per-second={limit}") : "");
+        var work = context.Daemon.WithoutTimeout().PostAsync("store/gc" + query, AdminJson.Default.GcRecord, ct);
+        if (!context.Json)
+        {
+            await TellAsync(context, work, ct);
+        }
+
+        return context.Answer(await work, AdminJson.Default.GcRecord, Print);
+    }
+
+    /// <summary>What the daemon is at, on standard error, until it is done.</summary>
+    private static async Task TellAsync(Context context, Task work, CancellationToken ct)
+    {
+        var last = "";
+        while (await Task.WhenAny(work, Task.Delay(TimeSpan.FromSeconds(2), ct)) != work)
+        {
+            ct.ThrowIfCancellationRequested();
+            if ((await context.Daemon.GetAsync("store/stat", AdminJson.Default.StoreStatRecord, ct)).Doing is { } doing && doing != last)
+            {
+                await Console.Error.WriteLineAsync(Show.Plain(last = doing));
+            }
+        }
+    }
+
+    private static void Print(GcRecord done)
+    {
+        Show.Lines(
+            ("nothing refers to", $"{Show.Size(done.BytesDead)}, beside {Show.Size(done.BytesLive)} that are needed"),
+            ("contents", done.DryRun ? $"{done.ContentsWaiting} would be removed" : $"{done.ContentsRemoved} removed, {done.ContentsWaiting} left because somebody uses them"));
+        if (!done.DryRun)
+        {
+            Show.Lines(
+                ("packs emptied", $"{done.PacksEmptied}, {Show.Size(done.BytesMoved)} moved out of them"),
+                ("packs with damage", $"{done.PacksKeptForDamage}, left as they are"),
+                ("given back", Show.Size(done.BytesFreed)),
+                ("given back later", Show.Size(done.BytesWaiting)),
+                ("note", done.Stopped ?? "all was done"));
+        }
     }
 
     private static async Task<int> BackupAsync(Context context, CancellationToken ct) => context.Answer(

@@ -35,11 +35,23 @@ internal sealed class CatalogCopies(string catalogPath, string folder)
     {
         Directory.CreateDirectory(folder);
         var unfinished = Path.Combine(folder, "unfinished.db");
-        Durable.CreatePrivate(unfinished);
-        Write(unfinished);
-        var group = Check(unfinished);
-        var path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{group:x16}{Suffix}"));
-        Publish(unfinished, path);
+        string path;
+        long group;
+        try
+        {
+            Durable.CreatePrivate(unfinished);
+            Write(unfinished);
+            group = Check(unfinished);
+            path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{group:x16}{Suffix}"));
+            Publish(unfinished, path);
+        }
+        catch
+        {
+            // On a full disk it would hold the room that everybody needs.
+            File.Delete(unfinished);
+            throw;
+        }
+
         foreach (var old in List().Skip(UpkeepLimits.CopiesKept))
         {
             File.Delete(old.Path);
