@@ -72,6 +72,64 @@ public sealed class StoreRoutesTests : UpkeepFixture
         Assert.NotNull(await upkeep.CopyIfDueAsync(Ct));
     }
 
+    [Fact(Timeout = TimeoutMs)]
+    public async Task Garbage_is_collected_once_a_day_and_packs_are_read_through_once_a_month()
+    {
+        await Work();
+        await Remove("/big");
+        await ForgetThePast();
+        await Reopen();
+        using var upkeep = new StoreUpkeep(Store);
+        Assert.Null((await upkeep.StatAsync(Ct)).LastGcAt);
+        Assert.True((await upkeep.CollectIfDueAsync(0, Ct))?.ContentsRemoved > 0);
+        Assert.NotNull((await upkeep.StatAsync(Ct)).LastGcAt);
+        Assert.Null(await upkeep.CollectIfDueAsync(0, Ct));
+        Assert.True((await upkeep.ScrubIfDueAsync(0, Ct))?.Packs > 0);
+        Assert.Null(await upkeep.ScrubIfDueAsync(0, Ct));
+        await NoteCollected(TimeProvider.System.GetUtcNow() - TimeSpan.FromHours(25));
+        Assert.NotNull(await upkeep.CollectIfDueAsync(0, Ct));
+        await NoteCollected(TimeProvider.System.GetUtcNow() + TimeSpan.FromDays(900)); // the clock was wrong then
+        Assert.NotNull(await upkeep.CollectIfDueAsync(0, Ct));
+        await EverythingReads();
+        await IsClean();
+    }
+
+    private Task NoteCollected(DateTimeOffset at) => Store.Catalog.WriteAsync(
+        db => db.Run(FormattableString.Invariant($"UPDATE meta SET value = {(at - DateTimeOffset.UnixEpoch).Ticks * TimeSpan.NanosecondsPerTick} WHERE key = 'gc_at'")), Ct);
+
+    [Fact(Timeout = 2 * TimeoutMs)]
+    public async Task An_administrator_has_garbage_collected_and_a_copy_that_fails_is_told_and_leaves_nothing()
+    {
+        await Work();
+        await Put("/waste", Noise(50, 12_000_000));
+        await Remove("/waste");
+        await ForgetThePast();
+        await WithDaemonAsync(async socket =>
+        {
+            Assert.Contains("would be removed", (await RunAsync(socket, "store", "gc", "--dry-run")).Output, StringComparison.Ordinal);
+            Assert.True(PackFileBytes > 12_000_000);
+
+            // No copy can be made where its folder should be: packs are emptied, and wait.
+            Directory.Delete(Store.CopiesPath, recursive: true);
+            await File.WriteAllTextAsync(Store.CopiesPath, "in the way");
+            var hindered = await RunAsync(socket, "store", "gc", "--bytes-per-second", "0");
+            Assert.True(hindered.Code == 0, hindered.Error);
+            Assert.Contains("doomed packs wait", hindered.Output, StringComparison.Ordinal);
+            File.Delete(Store.CopiesPath);
+            await EverythingReads();
+
+            var done = await RunAsync(socket, "store", "gc", "--bytes-per-second", "0");
+            Assert.True(done.Code == 0, done.Error);
+            Assert.Contains("all was done", done.Output, StringComparison.Ordinal);
+            Assert.True(PackFileBytes < 16_000_000, $"{PackFileBytes}: {done.Output}");
+            Assert.Equal(1, (await RunAsync(socket, "store", "gc", "--bytes-per-second", "-1")).Code);
+        });
+        await EverythingReads();
+        await IsClean();
+        await Reopen();
+        await EverythingReads();
+    }
+
     private async Task WithDaemonAsync(Func<string, Task> work)
     {
         await using var house = await House.MakeAsync();
