@@ -132,6 +132,11 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
         async () =>
         {
             var parts = new GcParts(store.Catalog, store.Packs, store.Clock, KeptGroups, MakeCopyIfRoomAsync, store.Space.RequireRoom);
+            if (!request.DryRun)
+            {
+                RequireRoomToCollect();
+            }
+
             var report = await new GarbageCollector(parts, request)
             {
                 Progress = (phase, done, all) => _doing = Describe(phase, done, all),
@@ -139,12 +144,22 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
             if (!request.DryRun)
             {
                 await store.Catalog.WriteAsync(NoteCollected, ct);
+                store.Space.RestoreBallast();
             }
 
             return Show(request, report);
         },
         ct,
         wait);
+
+    /// <summary>It writes before it gives back, and a commit that finds no room at all makes the store read-only.</summary>
+    private void RequireRoomToCollect()
+    {
+        if (store.Disk.Space().Free < UpkeepLimits.CollectRoom && !store.Space.GiveUpBallast())
+        {
+            throw new FluxException(FluxError.NoSpace, "The disk is too full even to collect garbage: free 32 MiB of it by other means, then ask again.");
+        }
+    }
 
     /// <summary>A collection must not fill the last of the disk with copies, where clients' commits need it.</summary>
     private Task MakeCopyIfRoomAsync(CancellationToken ct) => store.Disk.Space().Free < new FileInfo(store.CatalogFile).Length + StoreLimits.BallastBytes

@@ -50,6 +50,9 @@ internal static class UpkeepLimits
     /// <summary>A rebuild plays at most a day's log and a bit on top of the newest copy.</summary>
     public static readonly TimeSpan CopyEvery = TimeSpan.FromDays(1);
 
+    /// <summary>What a collection may write before it gives room back: the ends of open packs, and its commits' records.</summary>
+    public const long CollectRoom = 32L << 20;
+
     /// <summary>Garbage is looked for once a day.</summary>
     public static readonly TimeSpan CollectEvery = TimeSpan.FromDays(1);
 
