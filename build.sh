@@ -85,6 +85,19 @@ cmd_publish() {
   out/fluxd/fluxd --version
 }
 
+# Every table that the scripts wrote, on one page.
+collect_benchmarks() {
+  local result
+  {
+    printf '# Benchmarks\n\nThe tables that the scripts of `bench/` wrote last, each with its date and machine; `./build.sh bench NAME` makes one anew,\n'
+    printf '`./build.sh bench all` all and this page. Ratios within one run mean something, absolute figures belong to that machine.\n'
+    for result in bench/results/*.md; do
+      printf '\n'
+      sed 's/^#/##/' "$result"
+    done
+  } >docs/BENCHMARKS.md
+}
+
 cmd_bench() {
   local name=${1:-}
   [ -n "$name" ] || { echo "which one? $(cd bench && ls -- *.sh | sed 's/\.sh$//' | tr '\n' ' ')all" >&2; exit 2; }
@@ -92,7 +105,10 @@ cmd_bench() {
   shift
   if [ "$name" = all ]; then
     local script
-    for script in bench/*.sh; do [ "$(basename "$script")" = lib.sh ] || "$script" "$@"; done
+    for script in bench/*.sh; do
+      [ "$script" = bench/make-dataset.sh ] || "$script" "$@"
+    done
+    collect_benchmarks
   else
     [ -x "bench/$name.sh" ] || { echo "there is no bench/$name.sh" >&2; exit 2; }
     "bench/$name.sh" "$@"
