@@ -23,7 +23,7 @@ internal sealed class TestStore : IAsyncDisposable
     private readonly StoreManifest _manifest;
     private bool _isOver;
 
-    private TestStore(string folder, bool ownsFolder, string path, IDisk disk, StoreManifest manifest, bool create, CompressionMode compression)
+    private TestStore(string folder, bool ownsFolder, string path, IDisk disk, StoreManifest manifest, bool create, CompressionMode compression, IndexSizes index)
     {
         (_folder, _ownsFolder, Path, Disk, _manifest) = (folder, ownsFolder, path, disk, manifest);
         if (create)
@@ -32,7 +32,7 @@ internal sealed class TestStore : IAsyncDisposable
         }
 
         Packs = new PackStore(disk, manifest.Identity);
-        Catalog = SqliteCatalog.Open(new CatalogOptions(path, TimeProvider.System) { Create = create, Packs = Packs, PackBytes = 8 << 20, Index = s_index });
+        Catalog = SqliteCatalog.Open(new CatalogOptions(path, TimeProvider.System) { Create = create, Packs = Packs, PackBytes = 8 << 20, Index = index });
         Contents = new ContentStore(Catalog, Packs, compression);
     }
 
@@ -46,10 +46,10 @@ internal sealed class TestStore : IAsyncDisposable
 
     internal ContentStore Contents { get; }
 
-    internal static TestStore Create(IDisk disk, CompressionMode compression = CompressionMode.Auto)
+    internal static TestStore Create(IDisk disk, CompressionMode compression = CompressionMode.Auto, IndexSizes? index = null)
     {
         var folder = QuickFolder.Create("fluxd-content-").FullName;
-        return new TestStore(folder, true, System.IO.Path.Combine(folder, "catalog.db"), disk, StoreManifest.CreateNew(), true, compression);
+        return new TestStore(folder, true, System.IO.Path.Combine(folder, "catalog.db"), disk, StoreManifest.CreateNew(), true, compression, index ?? s_index);
     }
 
     /// <summary>What starts after a power cut: the catalogue's file with any beginning of its write-ahead log, and what the disk kept.</summary>
@@ -64,7 +64,7 @@ internal sealed class TestStore : IAsyncDisposable
             await File.WriteAllBytesAsync(path + "-wal", wal[..(int)(wal.Length * walKept)]);
         }
 
-        return new TestStore(_folder, false, path, disk, _manifest, false, CompressionMode.Auto);
+        return new TestStore(_folder, false, path, disk, _manifest, false, CompressionMode.Auto, s_index);
     }
 
     /// <summary>Ends as a killed process does.</summary>
