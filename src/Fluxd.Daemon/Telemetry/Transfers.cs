@@ -95,10 +95,10 @@ internal sealed partial class Transfers(int endedMax, TimeProvider clock, ILogge
         }
     }
 
-    /// <summary>160 to 169 are the transfers'; next free: 161.</summary>
+    /// <summary>190 to 199 are the transfers'; next free: 191.</summary>
     private static partial class Log
     {
-        [LoggerMessage(160, LogLevel.Information, "{Frontend} {Method}: {Outcome} after {DurationMs} ms, {Bytes} bytes, {BytesDurable} durable, by {User} from {Remote}, transfer {TransferId}")]
+        [LoggerMessage(190, LogLevel.Information, "{Frontend} {Method}: {Outcome} after {DurationMs} ms, {Bytes} bytes, {BytesDurable} durable, by {User} from {Remote}, transfer {TransferId}")]
         public static partial void Ended(
             ILogger logger, string frontend, string method, string outcome, double durationMs, long bytes, long bytesDurable, string user, string remote, string transferId);
     }
