@@ -162,7 +162,7 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
     }
 
     /// <summary>A collection must not fill the last of the disk with copies, where clients' commits need it.</summary>
-    private Task MakeCopyIfRoomAsync(CancellationToken ct) => store.Disk.Space().Free < new FileInfo(store.CatalogFile).Length + StoreLimits.BallastBytes
+    private Task<CopyRecord> MakeCopyIfRoomAsync(CancellationToken ct) => store.Disk.Space().Free < new FileInfo(store.CatalogFile).Length + StoreLimits.BallastBytes
         ? throw new FluxException(FluxError.NoSpace, "The disk has not room enough for another copy of the catalogue.")
         : MakeCopyAsync(ct);
 
