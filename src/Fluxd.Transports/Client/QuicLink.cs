@@ -156,12 +156,11 @@ public sealed class QuicLink(QuicTarget target) : ILink
     /// <summary>Each on a stream of its own: a lost packet stalls one chunk.</summary>
     public async Task PutChunksAsync(string id, IReadOnlyList<ChunkBytes> chunks, CancellationToken ct)
     {
-        using var lane = _connections.Lane();
-        var client = await lane.ClientAsync(ct);
+        var client = await ClientAsync(ct);
         var upload = IdOf(id);
         await Parallel.ForEachAsync(
             chunks,
-            new ParallelOptions { MaxDegreeOfParallelism = ClientLimits.Parallel, CancellationToken = ct },
+            new ParallelOptions { MaxDegreeOfParallelism = ClientLimits.ChunksAtOnce, CancellationToken = ct },
             async (chunk, stop) => await client.PutChunkAsync(upload, chunk.Hash, chunk.Bytes, stop));
     }
 
