@@ -31,8 +31,10 @@ internal sealed partial class Daemon(LiveConfig config, IReadOnlyDictionary<stri
         var control = new DaemonControl(config, parts, _notifier, _logging.Factory.CreateLogger<DaemonControl>(), TimeProvider.System);
         control.Frontends = parts.MakeFrontends(control);
         var runner = new FrontendRunner(control.Frontends, _logging.Factory.CreateLogger<FrontendRunner>());
-        var welcome = isTrial ? await Welcome.FirstUserAsync(parts.Identity.Accounts) : null;
         await runner.StartAsync(CancellationToken.None);
+
+        // Only now: a start that fails at a port must not make a user whose password nobody is shown.
+        var welcome = isTrial ? await Welcome.FirstUserAsync(parts.Identity.Accounts) : null;
         control.State = "ready";
         _notifier.Ready(control.Summary);
         Log.Ready(logger, Program.Version, config.File ?? "the built-in settings");

@@ -176,12 +176,13 @@ internal sealed class HttpFrontend(HttpFrontendOptions options) : IFrontend, IAs
 
     private FluxException CanNotListen(IOException cause)
     {
-        var busy = options.Config.Listen.Concat(options.Config.ListenTls)
-            .Select(entry => (entry, holder: PortHolder.Find(ListenAddress.TryParse(entry)!.EndPoint, udp: false)))
+        var busy = options.Config.Listen.Select(entry => (entry, key: "http.listen"))
+            .Concat(options.Config.ListenTls.Select(entry => (entry, key: "http.listen_tls")))
+            .Select(listen => (listen.entry, listen.key, holder: PortHolder.Find(ListenAddress.TryParse(listen.entry)!.EndPoint, udp: false)))
             .FirstOrDefault(found => found.holder is not null);
         var holder = busy.holder is null ? "" : $" {busy.entry} is held by {busy.holder}.";
         return new FluxException(FluxError.Unavailable,
-            $"HTTP can't listen: {cause.InnerException?.Message ?? cause.Message}.{holder} Stop what holds the port, or change http.listen.", cause);
+            $"HTTP can't listen: {cause.InnerException?.Message ?? cause.Message}.{holder} Stop what holds the port, or change {busy.key ?? "http.listen"}.", cause);
     }
 }
 

@@ -22,12 +22,7 @@ internal static class ReloadCommand
     {
         if (!outcome.Applied)
         {
-            Console.Error.WriteLine("fluxctl: The old configuration stays in force:");
-            foreach (var fault in outcome.Faults)
-            {
-                Console.Error.WriteLine("  " + Show.Plain(fault));
-            }
-
+            Console.Error.WriteLine("fluxctl: The old configuration stays in force: " + string.Join("; ", outcome.Faults.Select(Show.Plain)));
             return;
         }
 

@@ -73,26 +73,64 @@ public sealed partial class DaemonTests
         await File.WriteAllTextAsync(file, "[log]\nlevel = ");
         daemon.Signal("HUP");
         await daemon.NotificationAsync();
-
         Assert.Contains("line 2", await daemon.NotificationAsync(), StringComparison.Ordinal);
+
+        await File.WriteAllTextAsync(file, "[log]\nlevel = \"debug\"\nlevel = \"debug\"");
+        var (exit, _, errors) = await new Fluxctl(daemon.Folder).TryAsync(null, "--socket", daemon.Socket, "reload");
+        Assert.Equal(1, exit);
+        Assert.Contains("already defined at line 2", Assert.Single(errors.TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.OK, (await Client.GetAsync(daemon.Url + "/health")).StatusCode);
         File.Delete(file);
     }
 
-    [Theory(Timeout = 120_000)]
-    [InlineData("http", SocketType.Stream)]
-    [InlineData("sftp", SocketType.Stream)]
-    public async Task A_port_in_use_stops_the_start_and_names_port_and_holder(string frontend, SocketType type)
+    /// <summary>QUIC's UDP port has a test of its own, for machines that have its library.</summary>
+    [Theory(Timeout = 180_000)]
+    [InlineData("http.listen")]
+    [InlineData("http.listen_tls")]
+    [InlineData("sftp.listen")]
+    public async Task A_port_in_use_stops_the_start_names_the_holder_and_makes_no_user(string key)
     {
-        using var holder = new Socket(AddressFamily.InterNetwork, type, ProtocolType.Unspecified);
-        holder.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        holder.Listen();
-        var port = ((IPEndPoint)holder.LocalEndPoint!).Port;
-        await using var daemon = DaemonProcess.Start([.. frontend == "http" ? Array.Empty<string>() : ["--set", AnyPort], "--set", $"{frontend}.listen=127.0.0.1:{port}"]);
+        string[] arguments;
+        var folder = Directory.CreateTempSubdirectory("fluxd-e2e-");
+        using (var holder = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
+        {
+            holder.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            holder.Listen();
+            var port = ((IPEndPoint)holder.LocalEndPoint!).Port;
+            arguments = [.. key == "http.listen" ? Array.Empty<string>() : ["--set", AnyPort], "--set", $"{key}=127.0.0.1:{port}"];
+            var refused = DaemonProcess.StartIn(folder, arguments);
 
-        Assert.Equal(1, await daemon.ExitAsync());
-        Assert.Contains($"127.0.0.1:{port} is held by", daemon.Output, StringComparison.Ordinal);
-        Assert.Contains($"(process {Environment.ProcessId})", daemon.Output, StringComparison.Ordinal);
+            Assert.Equal(1, await refused.ExitAsync());
+            var sentence = SentenceOf(refused);
+            Assert.Contains($"127.0.0.1:{port} is held by", sentence, StringComparison.Ordinal);
+            Assert.Contains($"(process {Environment.ProcessId})", sentence, StringComparison.Ordinal);
+            Assert.Contains(key, sentence, StringComparison.Ordinal);
+        }
+
+        // Had the first start made the user, nobody would ever have seen the password.
+        await using var daemon = DaemonProcess.StartIn(folder, [.. arguments.Select(argument => argument.StartsWith(key, StringComparison.Ordinal) ? key + "=127.0.0.1:0" : argument)]);
+        await daemon.ReadyAsync();
+        Assert.NotEqual("", daemon.Password);
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_socket_path_that_exists_stops_the_start_and_is_left_as_it_is()
+    {
+        await using var first = DaemonProcess.Start("--set", AnyPort);
+        await first.ReadyAsync();
+        var letter = Path.Combine(first.Folder.FullName, "letter.txt");
+        await File.WriteAllTextAsync(letter, "dear");
+        foreach (var (path, words) in new[] { (letter, "is there and is no socket"), (first.Socket, "Another process answers") })
+        {
+            await using var second = DaemonProcess.Start("--set", AnyPort, "--set", "admin.socket=" + path);
+
+            Assert.Equal(1, await second.ExitAsync());
+            Assert.Contains(words, SentenceOf(second), StringComparison.Ordinal);
+            Assert.Equal("", second.Password);
+        }
+
+        Assert.Equal("dear", await File.ReadAllTextAsync(letter));
+        Assert.Contains("ready", await new Fluxctl(first.Folder).RunAsync("--socket", first.Socket, "status"), StringComparison.Ordinal);
     }
 
     [Fact(Timeout = 120_000)]
@@ -171,19 +209,50 @@ public sealed partial class DaemonTests
         Assert.Equal(code, process.ExitCode);
     }
 
-    [Fact(Timeout = 120_000)]
-    public async Task A_half_written_file_stops_the_start_in_one_sentence_and_makes_nothing()
+    [Theory(Timeout = 120_000)]
+    [InlineData("[store]\npath = \"/srv", "line 2")]
+    [InlineData("[log]\nlevel = \"info\"\nlevel = \"warn\"", "line 3, column 1 of", "\"level\" is already defined at line 2")]
+    [InlineData("[log]\nlevel = \"info\"\n[http]\n[log]", "line 4", "\"log\" is already defined at line 1")]
+    [InlineData("[log]\nlevel = \"\u00ff\"", "line 2", "not valid UTF-8")]
+    [InlineData(null, "can't be read")]
+    public async Task A_file_that_makes_no_sense_stops_the_start_in_one_sentence_and_makes_nothing(string? text, params string[] words)
     {
         var folder = Directory.CreateTempSubdirectory("fluxd-half-");
         var file = Path.Combine(folder.FullName, "fluxd.toml");
-        await File.WriteAllTextAsync(file, "[store]\npath = \"/srv");
+        if (text is null)
+        {
+            Directory.CreateDirectory(file);
+        }
+        else
+        {
+            await File.WriteAllTextAsync(file, text, Encoding.Latin1);
+        }
+
         using var process = Process.Start(new ProcessStartInfo(DaemonProcess.Binary, ["--try", Path.Combine(folder.FullName, "var"), "--config", file]) { RedirectStandardError = true })!;
         var said = await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
 
         Assert.Equal(2, process.ExitCode);
-        Assert.Contains("line 2", Assert.Single(said.TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
+        var sentence = Assert.Single(said.TrimEnd('\n').Split('\n'));
+        Assert.All(words, word => Assert.Contains(word, sentence, StringComparison.Ordinal));
         Assert.False(Directory.Exists(Path.Combine(folder.FullName, "var")));
+        folder.Delete(recursive: true);
+    }
+
+    [Fact(Timeout = 120_000)]
+    public async Task Store_init_makes_an_empty_store_once()
+    {
+        var folder = Directory.CreateTempSubdirectory("fluxd-init-");
+        var config = Path.Combine(folder.FullName, "fluxd.toml");
+        await File.WriteAllTextAsync(config, $"[store]\npath = \"{folder.FullName}/data\"\n");
+        var fluxctl = new Fluxctl(folder);
+        await fluxctl.RunAsync("store", "init", "--config", config);
+        var made = await File.ReadAllTextAsync(Path.Combine(folder.FullName, "data", "store.json"));
+        var (exit, _, errors) = await fluxctl.TryAsync(null, "store", "init", "--config", config);
+
+        Assert.Equal(1, exit);
+        Assert.Contains("already", Assert.Single(errors.TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
+        Assert.Equal(made, await File.ReadAllTextAsync(Path.Combine(folder.FullName, "data", "store.json")));
         folder.Delete(recursive: true);
     }
 
@@ -201,8 +270,14 @@ public sealed partial class DaemonTests
         Assert.Equal(1, exit);
         Assert.Contains("choose one that is not lower", Assert.Single(errors.TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
         Assert.DoesNotContain("4999", await fluxctl.RunAsync("--socket", daemon.Socket, "users", "show", "admin", "--json"), StringComparison.Ordinal);
+        Assert.Equal(1, (await fluxctl.TryAsync(null, "--socket", daemon.Socket, "users", "quota", "admin", "--bytes", "5000", "--files", "0")).ExitCode);
+        Assert.DoesNotContain("5000,", await fluxctl.RunAsync("--socket", daemon.Socket, "users", "show", "admin", "--json"), StringComparison.Ordinal);
         await fluxctl.RunAsync("--socket", daemon.Socket, "users", "quota", "admin", "--bytes", "5000");
     }
+
+    /// <summary>What it said beside its log; a stack would be further lines.</summary>
+    private static string SentenceOf(DaemonProcess daemon) =>
+        Assert.Single(daemon.Output.Split('\n'), line => !line.StartsWith('<') && line.Length > 0);
 
     private static async Task<HttpStatusCode> WhoAmI(DaemonProcess daemon, string password)
     {
