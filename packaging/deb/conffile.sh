@@ -9,7 +9,7 @@ cat <<'TEXT'
 
 TEXT
 awk '
-  /^\[/ { print; section = $0; if (section == "[store]") print "path = \"/var/lib/fluxd/store\""; if (section == "[admin]") print "socket = \"/run/fluxd/fluxd.sock\""; next }
+  /^\[/ { print; section = $0; if (section == "[store]") print "path = \"/var/lib/fluxd/store\""; if (section == "[daemon]") print "state = \"/var/lib/fluxd/state\""; if (section == "[admin]") print "socket = \"/run/fluxd/fluxd.sock\""; next }
   /^[ \t]*#/ || /^[ \t]*$/ { print; next }
-  { if (section == "[store]" && $1 == "path") next; if (section == "[admin]" && $1 == "socket") next; print "#" $0 }
+  { if (section == "[daemon]" && $1 == "state") next; if (section == "[store]" && $1 == "path") next; if (section == "[admin]" && $1 == "socket") next; print "#" $0 }
 ' "$1"

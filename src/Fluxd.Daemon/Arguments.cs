@@ -7,6 +7,7 @@ internal enum Deed
     InitStore,
     RestoreStore,
     RebuildStore,
+    Doctor,
     Version,
     Help,
 }
@@ -20,6 +21,7 @@ internal sealed record Arguments
         fluxd --init-store [--config FILE]   make an empty store where there is none (fluxctl store init)
         fluxd --restore-store BACKUP FOLDER    make a store in FOLDER out of a backup (fluxctl store restore)
         fluxd --rebuild-store [--config FILE]  a lost or damaged catalogue out of its newest copy and the log (fluxctl store rebuild)
+        fluxd --doctor [--config FILE]         what can be checked while no daemon runs, as JSON (fluxctl doctor)
         fluxd --version
 
         Without --config the settings come from /etc/fluxd/fluxd.toml if it is there, else from the defaults.
@@ -56,6 +58,7 @@ internal sealed record Arguments
                 case "--init-store": parsed = parsed with { Deed = Deed.InitStore }; break;
                 case "--restore-store": parsed = parsed with { Deed = Deed.RestoreStore, Restore = (Value(), Value()) }; break;
                 case "--rebuild-store": parsed = parsed with { Deed = Deed.RebuildStore }; break;
+                case "--doctor": parsed = parsed with { Deed = Deed.Doctor }; break;
                 case "--version": parsed = parsed with { Deed = Deed.Version }; break;
                 case "--help" or "-h": parsed = parsed with { Deed = Deed.Help }; break;
                 default: throw new ArgumentException($"\"{args[i]}\" is no argument of fluxd; see fluxd --help.");

@@ -1,7 +1,10 @@
 using System.Collections;
 using System.Reflection;
+using System.Text.Json;
 using Fluxd.Core;
+using Fluxd.Core.Admin;
 using Fluxd.Daemon.Config;
+using Fluxd.Daemon.Doctor;
 
 namespace Fluxd.Daemon;
 
@@ -33,6 +36,13 @@ internal static class Program
             }
 
             var sources = SourcesOf(arguments);
+            if (arguments.Deed == Deed.Doctor)
+            {
+                var checks = await OfflineDoctor.RunAsync(sources, CancellationToken.None);
+                Console.WriteLine(JsonSerializer.Serialize(checks, AdminJson.Default.IReadOnlyListCheckRecord));
+                return 0;
+            }
+
             var config = ConfigReader.Read(sources);
             if (arguments.Deed == Deed.CheckConfig)
             {

@@ -17,11 +17,15 @@ internal sealed class StateFolder
 
     public string Path { get; }
 
+    /// <summary>Where it is, or would be made.</summary>
+    public static string PathOf(FluxdConfig config) =>
+        config.Daemon.State.Length > 0 ? config.Daemon.State
+        : Environment.GetEnvironmentVariable("STATE_DIRECTORY") is { Length: > 0 } systemd ? System.IO.Path.Combine(systemd.Split(':')[0], "state")
+        : config.Store.Path + ".state";
+
     public static StateFolder Open(FluxdConfig config)
     {
-        var path = config.Daemon.State.Length > 0
-            ? config.Daemon.State
-            : Environment.GetEnvironmentVariable("STATE_DIRECTORY") is { Length: > 0 } systemd ? System.IO.Path.Combine(systemd.Split(':')[0], "state") : config.Store.Path + ".state";
+        var path = PathOf(config);
         try
         {
             Directory.CreateDirectory(path, OwnerOnly);

@@ -12,7 +12,7 @@ internal static class StoreOpening
 {
     public static async Task<FluxdStore> OpenAsync(LiveConfig config, bool mayCreate)
     {
-        var options = OptionsOf(config.Current, () => config.Current.Store.KeepFree.Bytes);
+        var options = OptionsOf(config.Current, StateFolder.Open(config.Current).Path, () => config.Current.Store.KeepFree.Bytes);
         return await InWordsAsync(config.Current.Store, async () =>
         {
             if (mayCreate && !File.Exists(Path.Combine(options.Path, "store.json")))
@@ -27,7 +27,7 @@ internal static class StoreOpening
     /// <summary>For <c>fluxctl store init</c>.</summary>
     public static Task InitAsync(FluxdConfig config) => InWordsAsync(config.Store, async () =>
     {
-        await FluxdStore.InitAsync(OptionsOf(config, () => config.Store.KeepFree.Bytes));
+        await FluxdStore.InitAsync(OptionsOf(config, StateFolder.Open(config).Path, () => config.Store.KeepFree.Bytes));
         return true;
     });
 
@@ -41,20 +41,23 @@ internal static class StoreOpening
     /// <summary>For <c>fluxctl store rebuild</c>.</summary>
     public static string Rebuild(FluxdConfig config) => InWords(config.Store.Path, () =>
     {
-        var copy = FluxdStore.Rebuild(OptionsOf(config, () => 0));
+        var copy = FluxdStore.Rebuild(OptionsOf(config, StateFolder.Open(config).Path, () => 0));
         return $"The catalogue's copy of {copy.MadeAt:u} is in its place; what was committed since is played from the packs at the next start.";
     });
+
+    /// <summary>For <c>fluxctl doctor</c> where no daemon runs: fails as an opening would, and changes nothing.</summary>
+    public static void Examine(FluxdConfig config) => InWords(config.Store.Path, () => FluxdStore.Examine(OptionsOf(config, StateFolder.PathOf(config), () => 0)).ToString());
 
     public static RetentionPolicy RetentionOf(StoreConfig config) =>
         new() { Keep = config.Retention.Span, BudgetOfQuota = config.VersionsPercent / 100.0, KeepUploads = config.UploadExpiry.Span };
 
-    private static StoreOptions OptionsOf(FluxdConfig config, Func<long> keepFree) => new()
+    private static StoreOptions OptionsOf(FluxdConfig config, string state, Func<long> keepFree) => new()
     {
         Path = config.Store.Path,
         CatalogPath = config.Store.CatalogPath.Length > 0 ? config.Store.CatalogPath : null,
         Compression = Enum.Parse<CompressionMode>(config.Store.Compression, ignoreCase: true),
         KeepFree = keepFree,
-        UuidPath = Path.Combine(StateFolder.Open(config).Path, "store-uuid"),
+        UuidPath = Path.Combine(state, "store-uuid"),
     };
 
     private static string InWords(string path, Func<string> work)
@@ -65,7 +68,7 @@ internal static class StoreOpening
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new FluxException(FluxError.Unavailable, $"The store at {path} can't be made whole: {e.Message}", e);
+            throw new FluxException(FluxError.Unavailable, $"The store at {path} can't be used: {e.Message}", e);
         }
     }
 

@@ -37,7 +37,9 @@ public sealed record StoreOptions
 /// </summary>
 public sealed class FluxdStore : IAsyncDisposable
 {
-    private const string LockName = "LOCK";
+    /// <summary>Its file is open in whoever has the store open.</summary>
+    internal const string LockName = "LOCK";
+
     private const string CatalogName = "catalog.db";
     private const string SnapFolder = "snap";
 
@@ -106,8 +108,9 @@ public sealed class FluxdStore : IAsyncDisposable
         Remember(options, manifest.Uuid);
     }
 
-    /// <exception cref="FluxException">In words for the administrator: what is missing, foreign, newer or in use.</exception>
-    public static FluxdStore Open(StoreOptions options)
+    /// <summary>What can be told of a store without opening it: it is there, the one that was served before, and on a disk that keeps its word.</summary>
+    /// <exception cref="FluxException">In words for the administrator: what is missing, foreign or newer.</exception>
+    internal static StoreManifest Examine(StoreOptions options)
     {
         if (!Directory.Exists(options.Path))
         {
@@ -118,6 +121,19 @@ public sealed class FluxdStore : IAsyncDisposable
         var manifest = StoreManifest.Read(disk) ?? throw Missing(options);
         RequireRemembered(options, manifest.Uuid);
         RequireTrusted(disk, options);
+        if (!File.Exists(CatalogPath(options)))
+        {
+            throw FluxException.NotFound($"The store at {options.Path} has no catalogue at {CatalogPath(options)}. Mount its disk; if it is lost: fluxctl store rebuild --config FILE");
+        }
+
+        return manifest;
+    }
+
+    /// <exception cref="FluxException">In words for the administrator: what is missing, foreign, newer or in use.</exception>
+    public static FluxdStore Open(StoreOptions options)
+    {
+        var manifest = Examine(options);
+        var disk = new LocalDisk(options.Path);
         var processLock = TakeLock(disk, options);
         var packs = new PackStore(disk, manifest.Identity);
         try

@@ -45,7 +45,8 @@ internal sealed partial class AdminFrontend(AdminServices services, AdminOptions
         _group = Libc.GroupId(options.Group);
         if (options.InheritedHandle is null)
         {
-            await MakeRoomAsync(ct);
+            await RequireRoomAsync(options.SocketPath, ct);
+            File.Delete(options.SocketPath); // a killed daemon's
         }
 
         var app = Build();
@@ -196,10 +197,10 @@ internal sealed partial class AdminFrontend(AdminServices services, AdminOptions
         }
     }
 
-    /// <summary>Removes what a killed daemon left, and nothing else.</summary>
-    private async Task MakeRoomAsync(CancellationToken ct)
+    /// <summary>Nothing is there but what a killed daemon may have left.</summary>
+    /// <exception cref="FluxException">What is wrong with the path, or who has it.</exception>
+    public static async Task RequireRoomAsync(string path, CancellationToken ct)
     {
-        var path = options.SocketPath;
         if (Encoding.UTF8.GetByteCount(path) > s_pathBytesMax)
         {
             throw FluxException.Invalid($"The path of [admin] socket is longer than the {s_pathBytesMax} bytes that the system allows: {path}");
@@ -224,8 +225,6 @@ internal sealed partial class AdminFrontend(AdminServices services, AdminOptions
         {
             throw new FluxException(FluxError.Exists, $"Another process answers at the admin socket {path}; stop it or set another [admin] socket.");
         }
-
-        File.Delete(path);
     }
 
     private static async Task<bool> AnswersAsync(string path, CancellationToken ct)

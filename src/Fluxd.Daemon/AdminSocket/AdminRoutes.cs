@@ -1,6 +1,7 @@
 using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Admin;
+using Fluxd.Daemon.Doctor;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 
@@ -9,9 +10,6 @@ namespace Fluxd.Daemon.AdminSocket;
 /// <summary>The daemon itself: status, reload, sessions, transfers, audit, doctor. Accounts have their own file.</summary>
 internal static class AdminRoutes
 {
-    /// <summary>A check that hangs must not hide the others' answers.</summary>
-    private static readonly TimeSpan s_checkTimeout = TimeSpan.FromSeconds(10);
-
     public static void Map(IEndpointRouteBuilder v1, AdminServices services)
     {
         v1.MapCall("GET", "/status", async context =>
@@ -26,7 +24,8 @@ internal static class AdminRoutes
             [.. services.Transfers.Recent((int)Math.Clamp(AdminCall.QueryNumber(context, "count") ?? 20, 1, Limits.ListPageMax)).Select(AdminRecordsOf.Transfer)],
             AdminJson.Default.IReadOnlyListTransferRecord));
         v1.MapCall("GET", "/transfers/{id}", context => WhyAsync(context, services));
-        v1.MapCall("GET", "/doctor", context => DoctorAsync(context, services));
+        v1.MapCall("GET", "/doctor", async context => await AdminCall.AnswerAsync(
+            context, await DoctorRound.RunAsync(services.Checks, context.RequestAborted), AdminJson.Default.IReadOnlyListCheckRecord));
         UserRoutes.Map(v1, services.Accounts);
         FolderRoutes.Map(v1, services.Accounts);
     }
@@ -64,23 +63,4 @@ internal static class AdminRoutes
         services.Transfers.Find(AdminCall.Route(context, "id")) is { } report
             ? AdminCall.AnswerAsync(context, AdminRecordsOf.Transfer(report), AdminJson.Default.TransferRecord)
             : throw FluxException.NotFound("There is no transfer of this id any more, or never was; the newest are shown by: fluxctl why");
-
-    private static async Task DoctorAsync(HttpContext context, AdminServices services)
-    {
-        var results = await Task.WhenAll(services.Checks.Select(check => RunAsync(check, context.RequestAborted)));
-        IReadOnlyList<CheckRecord> all = [.. results.SelectMany(result => result).OrderBy(result => result.Name, StringComparer.Ordinal)];
-        await AdminCall.AnswerAsync(context, all, AdminJson.Default.IReadOnlyListCheckRecord);
-    }
-
-    private static async Task<IReadOnlyList<CheckRecord>> RunAsync(IDoctorCheck check, CancellationToken ct)
-    {
-        try
-        {
-            return await check.RunAsync(ct).AsTask().WaitAsync(s_checkTimeout, ct);
-        }
-        catch (Exception failure) when (failure is not OperationCanceledException)
-        {
-            return [new CheckRecord(check.Name, CheckState.Bad, "The check itself failed: " + failure.Message, "Look at the daemon's log: journalctl -u fluxd")];
-        }
-    }
 }

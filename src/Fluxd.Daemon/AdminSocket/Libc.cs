@@ -31,6 +31,29 @@ internal static unsafe partial class Libc
         }
     }
 
+    /// <summary>Null when the system has no such user.</summary>
+    public static (uint User, uint Group)? UserId(string name)
+    {
+        // struct passwd begins with two pointers (name, password) and then both ids, on Linux and macOS alike.
+        var user = stackalloc nint[16];
+        var buffer = (byte*)NativeMemory.Alloc(BufferBytes);
+        try
+        {
+            var found = Getpwnam(name, user, buffer, BufferBytes, out var result) == 0 && result != 0;
+            return found ? (*(uint*)(user + 2), ((uint*)(user + 2))[1]) : null;
+        }
+        finally
+        {
+            NativeMemory.Free(buffer);
+        }
+    }
+
+    /// <summary>
+    /// From now on <see cref="CanWrite"/> and <see cref="CanRead"/> judge for another user: access(2) goes by the real
+    /// ids, and all else by the effective ones, which stay. For root, for ever.
+    /// </summary>
+    public static bool TryJudgeFor(uint user, uint group) => Setregid(group, uint.MaxValue) == 0 && Setreuid(user, uint.MaxValue) == 0;
+
     /// <summary>Gives the file to a group and leaves its owner. False when this process may not.</summary>
     public static bool TryChangeGroup(string path, uint group) => Chown(path, uint.MaxValue, group) == 0;
 
@@ -77,11 +100,22 @@ internal static unsafe partial class Libc
     /// <summary>May this process write there?</summary>
     public static bool CanWrite(string path) => Access(path, 2) == 0;
 
+    public static bool CanRead(string path) => Access(path, 4) == 0;
+
     [LibraryImport("libc", EntryPoint = "geteuid")]
     private static partial uint Geteuid();
 
     [LibraryImport("libc", EntryPoint = "getgrnam_r", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Getgrnam(string name, nint* group, byte* buffer, nuint length, out nint result);
+
+    [LibraryImport("libc", EntryPoint = "getpwnam_r", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Getpwnam(string name, nint* user, byte* buffer, nuint length, out nint result);
+
+    [LibraryImport("libc", EntryPoint = "setreuid")]
+    private static partial int Setreuid(uint real, uint effective);
+
+    [LibraryImport("libc", EntryPoint = "setregid")]
+    private static partial int Setregid(uint real, uint effective);
 
     [LibraryImport("libc", EntryPoint = "chown", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Chown(string path, uint owner, uint group);

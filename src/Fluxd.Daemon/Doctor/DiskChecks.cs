@@ -26,8 +26,7 @@ internal sealed class DiskChecks(StoreConfig config, string state, Kernel kernel
             checks.AddRange([Free(label, path), Inodes(label, path), Kind(label, path), Writable(label, path)]);
         }
 
-        checks.Add(Mode("store.permissions", config.Path));
-        checks.Add(Mode("state.permissions", state));
+        checks.AddRange(new[] { ("store.permissions", config.Path), ("state.permissions", state) }.Where(folder => Directory.Exists(folder.Item2)).Select(folder => Mode(folder.Item1, folder.Item2)));
         return new(checks);
     }
 

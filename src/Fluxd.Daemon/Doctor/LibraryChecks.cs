@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Fluxd.Core.Admin;
 using Fluxd.Daemon.Config;
+using Fluxd.Store.Catalog.Sqlite;
 using Fluxd.Transports.Quic;
 using Fluxd.Transports.Quic.Native;
 
@@ -12,7 +13,11 @@ internal sealed class LibraryChecks(FluxdConfig config) : IDoctorCheck
 {
     public string Name => "libraries";
 
-    public ValueTask<IReadOnlyList<CheckRecord>> RunAsync(CancellationToken ct) => new([Compression(), Crypto(), Quic(), MsQuic()]);
+    public ValueTask<IReadOnlyList<CheckRecord>> RunAsync(CancellationToken ct) => new([Database(), Compression(), Crypto(), Quic(), MsQuic()]);
+
+    private static CheckRecord Database() => SqliteLibrary.IsThere
+        ? Check.Good("libraries.sqlite", "SQLite is there: it keeps the catalogue.")
+        : Check.Bad("libraries.sqlite", "SQLite is missing: fluxd can't start.", "sudo apt-get install libsqlite3-0");
 
     private CheckRecord Compression()
     {

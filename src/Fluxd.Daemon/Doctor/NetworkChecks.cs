@@ -17,10 +17,13 @@ internal sealed class NetworkChecks(Func<FluxdConfig> config, Func<IReadOnlyList
 
     public string Name => "network";
 
+    /// <summary>False where it looks on behalf of a daemon that is not there: then ports ought to be free, and nobody is let in.</summary>
+    public bool IsRunning { get; init; } = true;
+
     public async ValueTask<IReadOnlyList<CheckRecord>> RunAsync(CancellationToken ct)
     {
         var now = config();
-        return [.. Ports(now), Isolation(now), Https(now), Cors(now.Http), Proxies(now.Http), Congestion(now.Net), await PublicNameAsync(now.Http.PublicUrl, ct)];
+        return [.. Ports(now), .. IsRunning ? [Isolation(now), Https(now)] : Array.Empty<CheckRecord>(), Cors(now.Http), Proxies(now.Http), Congestion(now.Net), await PublicNameAsync(now.Http.PublicUrl, ct)];
     }
 
     private IEnumerable<CheckRecord> Ports(FluxdConfig now) =>
@@ -42,6 +45,13 @@ internal sealed class NetworkChecks(Func<FluxdConfig> config, Func<IReadOnlyList
 
         var busy = listen.Select(ListenAddress.TryParse).OfType<ListenAddress>()
             .Select(address => (address, holder: PortHolder.Find(address.EndPoint, udp))).FirstOrDefault(found => found.holder is not null);
+        if (!IsRunning)
+        {
+            return busy.holder is null ? Check.Good(name, $"Free: {string.Join(", ", listen)}.")
+                : busy.holder.StartsWith("systemd (", StringComparison.Ordinal) ? Check.Good(name, $"Port {busy.address.Port} is held by systemd, which hands it over through fluxd's socket unit.")
+                : Check.Bad(name, $"Port {busy.address.Port} is held by {busy.holder}.", $"Stop what holds it, or change [{part}] listen");
+        }
+
         return busy.holder is null
             ? Check.Bad(name, $"{part} does not listen; its ports are free.", "The log says why: journalctl -u fluxd -n 50")
             : Check.Bad(name, $"{part} does not listen; port {busy.address.Port} is held by {busy.holder}.", $"Stop what holds it, or change [{part}] listen; then: sudo systemctl restart fluxd");

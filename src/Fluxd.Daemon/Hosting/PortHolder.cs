@@ -3,7 +3,7 @@ using System.Net;
 
 namespace Fluxd.Daemon.Hosting;
 
-/// <summary>Who holds a port, as far as /proc shows it to this user: the socket's inode, then the process with that descriptor.</summary>
+/// <summary>Who holds a port or a file, as far as /proc shows it to this user: the socket's inode, then the process with that descriptor.</summary>
 internal static class PortHolder
 {
     private const string TcpListening = "0A";
@@ -26,20 +26,23 @@ internal static class PortHolder
         }
     }
 
+    /// <summary>Who has this file open; null when nobody is found.</summary>
+    public static string? OfFile(string path) => Directory.Exists("/proc/self/fd") ? ProcessWith([Path.GetFullPath(path)]) : null;
+
     private static int Port(string address) =>
         int.TryParse(address.AsSpan(address.LastIndexOf(':') + 1), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var port) ? port : -1;
 
-    private static string? ProcessWith(HashSet<string> inodes) =>
+    private static string? ProcessWith(HashSet<string> open) =>
         Directory.EnumerateDirectories("/proc")
-            .Where(folder => char.IsAsciiDigit(Path.GetFileName(folder)[0]) && Holds(folder, inodes))
+            .Where(folder => char.IsAsciiDigit(Path.GetFileName(folder)[0]) && Holds(folder, open))
             .Select(folder => $"{File.ReadAllText(folder + "/comm").Trim()} (process {Path.GetFileName(folder)})")
             .FirstOrDefault();
 
-    private static bool Holds(string process, HashSet<string> inodes)
+    private static bool Holds(string process, HashSet<string> open)
     {
         try
         {
-            return Directory.EnumerateFileSystemEntries(process + "/fd").Any(link => inodes.Contains(new FileInfo(link).LinkTarget ?? ""));
+            return Directory.EnumerateFileSystemEntries(process + "/fd").Any(link => open.Contains(new FileInfo(link).LinkTarget ?? ""));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,13 +1,10 @@
 using System.CommandLine;
-using System.ComponentModel;
-using System.Diagnostics;
 using Fluxd.Core.Admin;
 
 namespace Fluxctl.Commands;
 
 /// <summary>
-/// The store. What works on a store that no daemon has open is done by fluxd itself, which alone knows configuration
-/// and store: fluxctl starts the one that lies beside it.
+/// The store. What works on a store that no daemon has open is done by fluxd itself: <see cref="FluxdBeside"/>.
 /// </summary>
 internal static class StoreCommand
 {
@@ -31,7 +28,7 @@ internal static class StoreCommand
         new Verb(
             "init", "Makes an empty store at [store] path, where there is none. The daemon must not be running.",
             "sudo -u fluxd fluxctl store init --config /etc/fluxd/fluxd.toml")
-            .With(s_config).Does((context, ct) => RunDaemonAsync(["--init-store", "--config", context.Get(s_config)!], ct)),
+            .With(s_config).Does((context, ct) => FluxdBeside.RunAsync(["--init-store", "--config", context.Get(s_config)!], ct)),
         new Verb("stat", "What the store holds, and when it was last copied and read through.", "fluxctl store stat")
             .Does(async (context, ct) => context.Answer(
                 await context.Daemon.GetAsync("store/stat", AdminJson.Default.StoreStatRecord, ct), AdminJson.Default.StoreStatRecord, StatusCommand.Print)),
@@ -54,11 +51,11 @@ internal static class StoreCommand
                 await context.Daemon.WithoutTimeout().PostAsync("store/copy", AdminJson.Default.CopyRecord, ct), AdminJson.Default.CopyRecord,
                 copy => Show.Lines(("copy", copy.Path), ("made", Show.Time(copy.MadeAt)), ("size", Show.Size(copy.Bytes))))),
         new Verb("restore", "Makes a store out of a backup. No daemon is needed.", "sudo -u fluxd fluxctl store restore /mnt/backup/fluxd /srv/fluxd")
-            .With(s_from, s_to).Does((context, ct) => RunDaemonAsync(["--restore-store", context.Get(s_from), context.Get(s_to)], ct)),
+            .With(s_from, s_to).Does((context, ct) => FluxdBeside.RunAsync(["--restore-store", context.Get(s_from), context.Get(s_to)], ct)),
         new Verb(
             "rebuild", "Makes a lost or damaged catalogue anew out of its newest copy and the log in the packs. The daemon must not be running.",
             "sudo -u fluxd fluxctl store rebuild --config /etc/fluxd/fluxd.toml")
-            .With(s_config).Does((context, ct) => RunDaemonAsync(["--rebuild-store", "--config", context.Get(s_config)!], ct)));
+            .With(s_config).Does((context, ct) => FluxdBeside.RunAsync(["--rebuild-store", "--config", context.Get(s_config)!], ct)));
 
     private static async Task<int> FsckAsync(Context context, CancellationToken ct)
     {
@@ -145,41 +142,5 @@ internal static class StoreCommand
 
         var more = report.More > 0 ? $", and {report.More} that are not listed" : "";
         Console.Out.WriteLine(report.Findings.Count == 0 ? "No findings." : $"{report.Findings.Count} findings{more}.");
-    }
-
-    private static async Task<int> RunDaemonAsync(string[] arguments, CancellationToken ct)
-    {
-        var start = new ProcessStartInfo { UseShellExecute = false };
-        var program = Path.Combine(AppContext.BaseDirectory, "fluxd");
-        if (File.Exists(program))
-        {
-            start.FileName = program;
-        }
-        else if (File.Exists(program + ".dll"))
-        {
-            // The portable form has no program of its own for this machine.
-            start.FileName = Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet";
-            start.ArgumentList.Add(program + ".dll");
-        }
-        else
-        {
-            throw CommandFailure.Failed($"fluxd is not beside fluxctl in {AppContext.BaseDirectory}; run the fluxctl that was installed with it.");
-        }
-
-        foreach (var argument in arguments)
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        try
-        {
-            using var process = Process.Start(start)!;
-            await process.WaitForExitAsync(ct);
-            return process.ExitCode == 0 ? ExitCodes.Good : ExitCodes.Failed;
-        }
-        catch (Win32Exception failure)
-        {
-            throw CommandFailure.Failed($"{start.FileName} can't be started: {failure.Message}");
-        }
     }
 }

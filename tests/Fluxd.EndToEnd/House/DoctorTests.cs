@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Fluxd.Core.Admin;
 using Xunit;
@@ -6,13 +8,17 @@ using Xunit;
 namespace Fluxd.EndToEnd.House;
 
 /// <summary>fluxctl doctor, status and version against the real daemon, and the doctor before real packet filters.</summary>
-public sealed class DoctorTests
+public sealed class DoctorTests : IDisposable
 {
     private static readonly string[] s_checklist =
     [
         "security.strong-secrets", "security.https", "security.rate-limits", "security.cors", "security.firewall",
         "security.non-root", "security.read-only-system", "security.secrets", "security.network", "security.log",
     ];
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("fluxd-doctor-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact(Timeout = 180_000)]
     public async Task The_doctor_looks_at_all_that_was_promised_and_has_a_cure_for_each_fault()
@@ -37,6 +43,75 @@ public sealed class DoctorTests
         Assert.DoesNotContain(checks, check => check.Found.Contains("check itself failed", StringComparison.Ordinal));
         Assert.All(checks, check => Assert.Equal(check.State is CheckState.Warning or CheckState.Bad, check.Cure is not null));
         Assert.Equal(CheckState.Good, checks.Single(check => check.Name == "ports.http").State);
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task Without_a_daemon_the_doctor_says_so_finds_what_keeps_it_from_starting_and_changes_nothing()
+    {
+        using var holder = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        holder.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        holder.Listen();
+        var config = await WriteAsync(_folder.FullName, "", $"[http]\nlisten = [\"{holder.LocalEndPoint}\"]");
+        var missing = await OfflineAsync(_folder.FullName, config);
+        await new Fluxctl(_folder).RunAsync("store", "init", "--config", config);
+        var before = Directory.EnumerateFileSystemEntries(_folder.FullName, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).ToArray();
+        var found = await OfflineAsync(_folder.FullName, config);
+
+        Assert.Contains("is not running", Is(found, "daemon.answers", CheckState.Bad).Found, StringComparison.Ordinal);
+        Assert.Contains("store init", Is(missing, "store.present", CheckState.Bad).Found, StringComparison.Ordinal);
+        Assert.Contains($"(process {Environment.ProcessId})", Is(found, "ports.http", CheckState.Bad).Found, StringComparison.Ordinal);
+        Assert.All(["config.valid", "store.present", "admin.socket", "disk.writable", "store.permissions", "state.permissions", "libraries.sqlite"], name => Is(found, name, CheckState.Good));
+        Assert.Empty(((string[])["disk.free", "limits.somaxconn", "clock.synchronised", "libraries.zstd", "security.secrets", "ports.sftp"]).Except(found.Select(check => check.Name)));
+        Assert.DoesNotContain(found, check => check.Name is "limits.nofile" or "security.non-root" || check.Found.Contains("check itself failed", StringComparison.Ordinal));
+        Assert.All(found, check => Assert.Equal(check.State is CheckState.Warning or CheckState.Bad, check.Cure is not null));
+        Assert.Equal(before, Directory.EnumerateFileSystemEntries(_folder.FullName, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal));
+
+        await File.AppendAllTextAsync(config, "level = ");
+        var fault = Is(await OfflineAsync(_folder.FullName, config), "config.valid", CheckState.Bad);
+        Assert.Contains("line ", fault.Found, StringComparison.Ordinal);
+        Assert.Contains("--check-config", fault.Cure, StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task Asked_past_a_running_daemon_the_doctor_finds_it()
+    {
+        await using var daemon = DaemonProcess.Start("--set", "http.listen=127.0.0.1:0");
+        await daemon.ReadyAsync();
+        var config = await WriteAsync(daemon.Folder.FullName, "var/", "");
+
+        var found = await OfflineAsync(daemon.Folder.FullName, config);
+        Assert.Contains($"(process {daemon.Id})", Is(found, "store.present", CheckState.Bad).Found, StringComparison.Ordinal);
+        Assert.Contains(daemon.Socket, Is(found, "admin.socket", CheckState.Bad).Cure, StringComparison.Ordinal);
+        Assert.Equal(0, (await RunAsync(daemon, "store", "stat")).ExitCode);
+    }
+
+    [Fact(Timeout = 180_000)]
+    public async Task A_configuration_that_is_not_the_daemons_is_refused_rather_than_looked_past()
+    {
+        var config = await WriteAsync(_folder.FullName, "", "[http]\nlisten = [\"127.0.0.1:0\"]");
+        await using var daemon = DaemonProcess.Start("--config", config);
+        await daemon.ReadyAsync();
+
+        Assert.NotEqual(1, (await RunAsync(daemon, "doctor", "--config", config)).ExitCode);
+        var (exit, _, errors) = await RunAsync(daemon, "doctor", "--config", config + ".other");
+        Assert.Equal(1, exit);
+        Assert.Contains(config, Assert.Single(errors.TrimEnd('\n').Split('\n')), StringComparison.Ordinal);
+    }
+
+    [Fact(Timeout = 180_000)]
+    [Trait("Category", "Root")]
+    public async Task Root_is_told_what_the_daemons_user_may_do_and_not_what_root_may()
+    {
+        // The user "daemon" is everywhere, and has a group of its name: what the user fluxd is to the package.
+        Assert.Equal("root", Environment.UserName);
+        var config = await WriteAsync(_folder.FullName, "", "group = \"daemon\"");
+        File.SetUnixFileMode(config, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        await new Fluxctl(_folder).RunAsync("store", "init", "--config", config);
+        var found = await OfflineAsync(_folder.FullName, config);
+
+        Assert.Contains("daemon", Is(found, "daemon.rights", CheckState.Good).Found, StringComparison.Ordinal);
+        Assert.Contains("chown", Is(found, "disk.writable", CheckState.Bad).Cure, StringComparison.Ordinal);
+        Assert.Contains(config, Is(found, "files.readable", CheckState.Bad).Found, StringComparison.Ordinal);
     }
 
     [Fact(Timeout = 180_000)]
@@ -89,6 +164,32 @@ public sealed class DoctorTests
 
     private static string Nft(string rules, string more = "") =>
         $"nft 'table inet filter {{\n{more}\nchain input {{\ntype filter hook input priority 0; {rules}\n}}\n}}'";
+
+    /// <param name="below">Of the folder, where store and socket are.</param>
+    /// <param name="more">Goes on in [admin].</param>
+    private static async Task<string> WriteAsync(string folder, string below, string more)
+    {
+        var config = Path.Combine(folder, "fluxd.toml");
+        await File.WriteAllTextAsync(
+            config,
+            $"[store]\npath = \"{folder}/{below}store\"\n[daemon]\nstate = \"{folder}/{below}state\"\n[sftp]\nenabled = false\n[quic]\nenabled = false\n[admin]\nsocket = \"{folder}/{below}fluxd.sock\"\n{more}\n");
+        return config;
+    }
+
+    /// <summary>At a socket where nobody ever is.</summary>
+    private static async Task<IReadOnlyList<CheckRecord>> OfflineAsync(string folder, string config)
+    {
+        var (exit, output, errors) = await new Fluxctl(new DirectoryInfo(folder)).TryAsync(null, "--socket", Path.Combine(folder, "none.sock"), "doctor", "--config", config, "--json");
+        Assert.Equal((4, ""), (exit, errors));
+        return JsonSerializer.Deserialize(output, AdminJson.Default.IReadOnlyListCheckRecord)!;
+    }
+
+    private static CheckRecord Is(IReadOnlyList<CheckRecord> checks, string name, CheckState state)
+    {
+        var check = Assert.Single(checks, check => check.Name == name);
+        Assert.True(check.State == state, check.ToString());
+        return check;
+    }
 
     private static Task<(int ExitCode, string Output, string Errors)> RunAsync(DaemonProcess daemon, params string[] arguments) =>
         new Fluxctl(daemon.Folder).TryAsync(null, ["--socket", SocketOf(daemon), .. arguments]);

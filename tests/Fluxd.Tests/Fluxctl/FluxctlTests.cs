@@ -203,7 +203,7 @@ public sealed class FluxctlTests : IAsyncLifetime
         var accounts = _admin.House.Accounts;
         await _admin.House.Identity.FlushAsync(default);
         var log = await accounts.AuditAsync(new AuditQuery(), default);
-        return JsonSerializer.Serialize(new { accounts.Users, Keys = accounts.SshKeys("anna"), Tokens = accounts.Tokens(null), accounts.Groups, accounts.Folders, log.Entries });
+        return string.Join('\n', (object[])[.. accounts.Users, .. accounts.SshKeys("anna"), .. accounts.Tokens(null), .. accounts.Groups, .. accounts.Folders, .. log.Entries]);
     }
 
     private Task AddAnnaAsync() => _admin.House.Accounts.AddUserAsync(new Actor("test"), new NewUser { Name = "anna", Password = "correct horse"u8.ToArray() }, default);

@@ -15,6 +15,9 @@ internal static class SqliteLibrary
 
     private static readonly Lazy<bool> s_loaded = new(LoadOnce);
 
+    /// <summary>Can it be loaded at all?</summary>
+    internal static bool IsThere => Find() is not 0;
+
     internal static void Load() => _ = s_loaded.Value;
 
     private static bool LoadOnce()
@@ -32,6 +35,11 @@ internal static class SqliteLibrary
             return 0;
         }
 
+        return Find() is not 0 and var handle ? handle : throw new DllNotFoundException("SQLite is missing: install it (on Debian: apt-get install libsqlite3-0).");
+    }
+
+    private static nint Find()
+    {
         foreach (var candidate in (ReadOnlySpan<string>)["libsqlite3.so.0", "libsqlite3.dylib", "libsqlite3.so"])
         {
             if (NativeLibrary.TryLoad(candidate, out var handle))
@@ -40,6 +48,6 @@ internal static class SqliteLibrary
             }
         }
 
-        throw new DllNotFoundException("SQLite is missing: install it (on Debian: apt-get install libsqlite3-0).");
+        return 0;
     }
 }
