@@ -62,7 +62,7 @@ public sealed class AccountCrashTests : IAsyncLifetime
     [Fact(Timeout = TimeoutMs)]
     public async Task Kill_9_in_the_midst_of_any_change_leaves_the_old_state_or_the_new_one()
     {
-        const int Enough = 48;
+        const int Enough = 40;
         var done = 0;
         Changes[] workers = [.. Enumerable.Range(0, 4).Select(number => new Changes(number))];
         await StartAsync();
