@@ -25,7 +25,7 @@ public sealed class FilePath : IEquatable<FilePath>
 
     public FilePath Append(FileName name) => Names.Length < Limits.PathDepthMax
         ? new FilePath(Names.Add(name))
-        : throw new FluxException(FluxError.TooLarge, $"The path is more than {Limits.PathDepthMax} folders deep.");
+        : throw TooDeep();
 
     /// <summary>Parses a path relative to <paramref name="from"/>; a leading '/' starts at the root.</summary>
     /// <exception cref="FluxException">Invalid (NUL) or TooLarge.</exception>
@@ -49,7 +49,13 @@ public sealed class FilePath : IEquatable<FilePath>
 
     public static FilePath Parse(string text, FilePath? from = null) => Parse(Encoding.UTF8.GetBytes(text), from);
 
-    public static FilePath From(IEnumerable<FileName> names) => names.Aggregate(Root, (path, name) => path.Append(name));
+    public static FilePath From(IEnumerable<FileName> names)
+    {
+        ImmutableArray<FileName> all = [.. names];
+        return all.IsEmpty ? Root : all.Length <= Limits.PathDepthMax ? new FilePath(all) : throw TooDeep();
+    }
+
+    private static FluxException TooDeep() => new(FluxError.TooLarge, $"The path is more than {Limits.PathDepthMax} folders deep.");
 
     private static void Step(ImmutableArray<FileName>.Builder names, ReadOnlySpan<byte> part)
     {
@@ -70,7 +76,7 @@ public sealed class FilePath : IEquatable<FilePath>
 
         if (names.Count >= Limits.PathDepthMax)
         {
-            throw new FluxException(FluxError.TooLarge, $"The path is more than {Limits.PathDepthMax} folders deep.");
+            throw TooDeep();
         }
 
         names.Add(FileName.From(part));

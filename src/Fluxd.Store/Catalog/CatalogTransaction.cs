@@ -1,5 +1,6 @@
 using Fluxd.Core;
 using Fluxd.Core.Chunking;
+using Fluxd.Core.Files;
 using Fluxd.Store.Catalog.References;
 using Fluxd.Store.Catalog.Sqlite;
 using Fluxd.Store.Packs;
@@ -13,22 +14,24 @@ namespace Fluxd.Store.Catalog;
 internal sealed class CatalogTransaction : CatalogReader
 {
     private readonly List<Action> _afterCommit = [];
+    private readonly Dictionary<long, (long Root, FilePath Path)> _places = [];
+    private bool _leavesPlaces;
+
+    /// <summary>The sequence that ids of contents come from.</summary>
+    internal const string ContentKind = "content";
 
     private readonly OpenGroup _group;
+    private readonly Sequences _sequences;
     private readonly CatalogReferences _references;
 
-    internal CatalogTransaction(Database database, OpenGroup group, CatalogReferences references)
-        : base(database) => (_group, _references) = (group, references);
+    internal CatalogTransaction(Database database, OpenGroup group, Sequences sequences, CatalogReferences references)
+        : base(database) => (_group, _sequences, _references) = (group, sequences, references);
 
     /// <summary>The next id of a kind in table <c>sequence</c>. Used once, even if the row is deleted later.</summary>
     public long NextId(string kind) => NextIds(kind, 1);
 
     /// <summary>The first of <paramref name="count"/> ids in a row.</summary>
-    public long NextIds(string kind, int count)
-    {
-        using var next = Sql("UPDATE sequence SET next = next + ?1 WHERE name = ?2 RETURNING next").Bind(count).Bind(kind);
-        return (next.RunScalar() ?? throw new ArgumentException($"There is no sequence \"{kind}\".", nameof(kind))) - count;
-    }
+    public long NextIds(string kind, int count) => _sequences.Take(kind, count);
 
     public int Run(string sql)
     {
@@ -72,6 +75,11 @@ internal sealed class CatalogTransaction : CatalogReader
     /// <exception cref="FluxException">Conflict: it was removed.</exception>
     public void KeepContent(long content)
     {
+        if (_sequences.IsFromThisGroup(ContentKind, content))
+        {
+            return; // Nobody but the write that made it can know of it.
+        }
+
         using var row = Sql("SELECT 1 FROM content WHERE id = ?1").Bind(content);
         if (!row.Step())
         {
@@ -96,6 +104,32 @@ internal sealed class CatalogTransaction : CatalogReader
     /// mirrors the tables. Must be quick and must not throw.
     /// </summary>
     public void AfterCommit(Action action) => _afterCommit.Add(action);
+
+    /// <summary>
+    /// Said by a write that moves, removes and makes no folder and no link, and puts nothing before a shared folder's name:
+    /// where paths lead is as it was.
+    /// </summary>
+    public void LeavesPlaces() => _leavesPlaces = true;
+
+    /// <summary>Where a folder is, if one of the writes just before found it and none of them moved anything.</summary>
+    public (long Root, FilePath Path)? KnownPlace(long folder) => _places.TryGetValue(folder, out var place) ? place : null;
+
+    public void RememberPlace(long folder, (long Root, FilePath Path) place) => _places[folder] = place;
+
+    /// <summary>Did a write of the group change where paths lead?</summary>
+    internal bool MovesPlaces { get; private set; }
+
+    /// <summary>After each write of the group.</summary>
+    internal void EndWrite(bool worked)
+    {
+        MovesPlaces |= worked && !_leavesPlaces;
+        if (!worked || !_leavesPlaces)
+        {
+            _places.Clear();
+        }
+
+        _leavesPlaces = false;
+    }
 
     internal int AfterCommitCount => _afterCommit.Count;
 

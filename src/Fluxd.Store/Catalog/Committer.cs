@@ -55,8 +55,13 @@ internal sealed class Committer
 
     internal long Commits => _writer.Commits;
 
+    internal long Layouts => _writer.Layouts;
+
     /// <summary>Asked when a group did not fit on the disk: true when room was made and it may be tried again.</summary>
     internal Func<bool>? MakeRoom { get; init; }
+
+    /// <summary>Called after each commit, and before the write-ahead log is copied back: snapshots that nobody reads in end.</summary>
+    internal Action EndSnapshots { get; set; } = () => { };
 
     internal void Start() => _thread.Start();
 
@@ -244,6 +249,7 @@ internal sealed class Committer
 
         try
         {
+            EndSnapshots();
             _writer.SealFull();
             foreach (var write in _group.Where(write => write.Chore != Chore.None))
             {
@@ -271,6 +277,7 @@ internal sealed class Committer
             return true;
         }
 
+        EndSnapshots();
         var rc = raw.sqlite3_wal_checkpoint_v2(_database.Handle, null, raw.SQLITE_CHECKPOINT_PASSIVE, out var all, out var copied);
         return rc is raw.SQLITE_OK or raw.SQLITE_BUSY ? rc == raw.SQLITE_OK && all == copied : throw _database.Failure(rc, "checkpoint");
     }
@@ -280,7 +287,7 @@ internal sealed class Committer
     {
         try
         {
-            Index.MergeStep();
+            _writer.MergeIndex();
             Checkpoint();
         }
         catch (Exception e)
@@ -304,6 +311,7 @@ internal sealed class Committer
         }
 
         _checkpointedPages = pages;
+        EndSnapshots();
         var restart = pages > CatalogLimits.WalRestartPages;
         var rc = raw.sqlite3_wal_checkpoint_v2(
             _database.Handle, null, restart ? raw.SQLITE_CHECKPOINT_RESTART : raw.SQLITE_CHECKPOINT_PASSIVE, out _, out _);

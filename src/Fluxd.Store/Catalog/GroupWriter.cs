@@ -18,8 +18,10 @@ internal sealed class GroupWriter : IDisposable
     private readonly CommitLog? _log;
     private readonly int _schema;
     private readonly List<(long Pack, long? Length)> _sealed = [];
+    private readonly Sequences _sequences;
     private long _applied;
     private long _commits;
+    private long _layouts;
     private long _applying;
     private long _nextChunk;
     private long _savedNextPack;
@@ -31,6 +33,7 @@ internal sealed class GroupWriter : IDisposable
         _database = database;
         _log = log;
         _schema = Migrations.VersionOf(database);
+        _sequences = new Sequences(database);
         _applied = database.Scalar("SELECT value FROM local WHERE key = 'applied_group'") ?? 0;
         _nextChunk = database.Scalar("SELECT next FROM sequence WHERE name = 'chunk'") ?? 1;
         _savedNextPack = database.Scalar("SELECT next FROM sequence WHERE name = 'pack'") ?? 1;
@@ -49,6 +52,12 @@ internal sealed class GroupWriter : IDisposable
     /// <summary>Grows with each commit, before any of its writers hears of it.</summary>
     internal long Commits => Volatile.Read(ref _commits);
 
+    /// <summary>
+    /// Grows before and after each commit that changes where paths lead. A snapshot and a memory of the same even number
+    /// belong together.
+    /// </summary>
+    internal long Layouts => Volatile.Read(ref _layouts);
+
     /// <summary>The log has the group and the catalogue may not: only a restart brings them together.</summary>
     internal bool IsCommitUncertain { get; private set; }
 
@@ -59,7 +68,7 @@ internal sealed class GroupWriter : IDisposable
         _database.Execute("BEGIN IMMEDIATE");
         _applying = _applied;
         Group = new OpenGroup(Index, _nextChunk);
-        _transaction = new CatalogTransaction(_database, Group, References);
+        _transaction = new CatalogTransaction(_database, Group, _sequences, References);
         _recorder = _log is null ? null : new ChangeRecorder(_database, everything);
     }
 
@@ -74,7 +83,8 @@ internal sealed class GroupWriter : IDisposable
         var transaction = _transaction!;
         var actions = transaction.AfterCommitCount;
         transaction.Run("SAVEPOINT one");
-        if (!write.Run(transaction))
+        var worked = write.Run(transaction);
+        if (!worked)
         {
             // Some faults end the whole transaction: then the group fails together.
             if (!_database.InTransaction)
@@ -87,6 +97,7 @@ internal sealed class GroupWriter : IDisposable
         }
 
         transaction.Run("RELEASE one");
+        transaction.EndWrite(worked);
     }
 
     /// <summary>Makes the group durable and visible.</summary>
@@ -94,6 +105,11 @@ internal sealed class GroupWriter : IDisposable
     internal void Commit(Func<bool>? makeRoom)
     {
         var group = Group!;
+        if (_recorder?.IsEmpty != true)
+        {
+            _sequences.Save();
+        }
+
         if (_log is not null)
         {
             WriteLog(_log, group, makeRoom);
@@ -104,13 +120,16 @@ internal sealed class GroupWriter : IDisposable
         }
 
         IsCommitUncertain = _log is not null;
+        var moves = _transaction!.MovesPlaces ? 1 : 0;
+        Interlocked.Add(ref _layouts, moves);
         _database.Execute("COMMIT");
+        Interlocked.Add(ref _layouts, moves);
         IsCommitUncertain = false;
         Interlocked.Increment(ref _commits);
         _nextChunk = group.NextId;
         Volatile.Write(ref _applied, _applying);
         Index.Add(group.Added);
-        foreach (var action in _transaction!.AfterCommitActions)
+        foreach (var action in _transaction.AfterCommitActions)
         {
             action();
         }
@@ -118,11 +137,19 @@ internal sealed class GroupWriter : IDisposable
         End();
     }
 
+    /// <summary>One slice of the index's work. What it moved from memory to the tables, a snapshot from before doesn't have.</summary>
+    internal void MergeIndex()
+    {
+        Index.MergeStep();
+        Interlocked.Increment(ref _commits);
+    }
+
     /// <summary>After a failure. The group left nothing, unless the log says that it can't know.</summary>
     /// <returns>False: only a restart can tell whether the group is in the log.</returns>
     internal bool Rollback()
     {
         End();
+        _sequences.Forget();
         if (_database.InTransaction)
         {
             _ = SQLitePCL.raw.sqlite3_exec(_database.Handle, "ROLLBACK");

@@ -7,12 +7,15 @@ namespace Fluxd.Store.Catalog;
 
 /// <summary>
 /// The connections that only read: they never write and never checkpoint, so that exactly one connection of the
-/// process does (SQLite before 3.51.3 can damage a WAL database when two do at once). Opened when first needed.
+/// process does (SQLite before 3.51.3 can damage a WAL database when two do at once). Opened when first needed. A snapshot
+/// stays open for the next read until something is committed: opening one costs more than what most reads do in it.
 /// </summary>
-internal sealed class ReaderPool(string path, TimeProvider clock) : IDisposable
+/// <param name="commits">Grows with each commit, before any of its writers hears of it.</param>
+internal sealed class ReaderPool(string path, TimeProvider clock, Func<long> commits) : IDisposable
 {
     private readonly SemaphoreSlim _free = new(CatalogLimits.Readers);
     private readonly ConcurrentStack<PooledReader> _idle = new();
+    private bool _isClosed;
 
     /// <summary>Runs the work on the calling thread, in one snapshot.</summary>
     internal async ValueTask<T> ReadAsync<T>(Func<CatalogReader, T> work, CancellationToken ct)
@@ -23,7 +26,8 @@ internal sealed class ReaderPool(string path, TimeProvider clock) : IDisposable
             var reader = _idle.TryPop(out var idle) ? idle : new PooledReader(path, clock);
             try
             {
-                return reader.Read(work);
+                // Asked before the snapshot begins: it is as new as this, or newer.
+                return reader.Read(work, commits());
             }
             finally
             {
@@ -36,14 +40,46 @@ internal sealed class ReaderPool(string path, TimeProvider clock) : IDisposable
         }
     }
 
+    /// <summary>Something was committed: snapshots that nobody reads in would only be in the way of a checkpoint.</summary>
+    internal void EndIdle()
+    {
+        lock (_idle)
+        {
+            var (taken, ended) = (0, new List<PooledReader>(CatalogLimits.Readers));
+            while (!_isClosed && taken < CatalogLimits.Readers && _free.Wait(TimeSpan.Zero))
+            {
+                taken++;
+                if (_idle.TryPop(out var reader))
+                {
+                    reader.End();
+                    ended.Add(reader);
+                }
+            }
+
+            foreach (var reader in ended)
+            {
+                _idle.Push(reader);
+            }
+
+            if (taken > 0)
+            {
+                _free.Release(taken);
+            }
+        }
+    }
+
     public void Dispose()
     {
-        while (_idle.TryPop(out var reader))
+        lock (_idle)
         {
-            reader.Close();
-        }
+            _isClosed = true;
+            while (_idle.TryPop(out var reader))
+            {
+                reader.Close();
+            }
 
-        _free.Dispose();
+            _free.Dispose();
+        }
     }
 
     private sealed class PooledReader : CatalogReader
@@ -55,6 +91,7 @@ internal sealed class ReaderPool(string path, TimeProvider clock) : IDisposable
 
         private readonly TimeProvider _clock;
         private long _began;
+        private long _commits = -1;
 
         internal PooledReader(string path, TimeProvider clock)
             : base(Database.Open(path, raw.SQLITE_OPEN_READWRITE))
@@ -69,13 +106,22 @@ internal sealed class ReaderPool(string path, TimeProvider clock) : IDisposable
 
         public override Statement Sql(string sql) => IsOverdue ? throw Overdue() : base.Sql(sql);
 
-        internal T Read<T>(Func<CatalogReader, T> work)
+        internal T Read<T>(Func<CatalogReader, T> work, long commits)
         {
             _began = _clock.GetTimestamp();
-            Run("BEGIN");
+            if (_commits != commits)
+            {
+                End();
+                Run("BEGIN");
+                _commits = commits;
+            }
+
+            var worked = false;
             try
             {
-                return work(this);
+                var result = work(this);
+                worked = true;
+                return result;
             }
             catch (SqlException e) when (e.IsInterrupted)
             {
@@ -83,11 +129,20 @@ internal sealed class ReaderPool(string path, TimeProvider clock) : IDisposable
             }
             finally
             {
-                _began = _clock.GetTimestamp();
-                if (Database.InTransaction)
+                if (!worked)
                 {
-                    Run("COMMIT");
+                    _began = _clock.GetTimestamp();
+                    End();
                 }
+            }
+        }
+
+        internal void End()
+        {
+            _commits = -1;
+            if (Database.InTransaction)
+            {
+                Run("COMMIT");
             }
         }
 

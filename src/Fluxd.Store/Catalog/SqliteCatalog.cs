@@ -60,6 +60,9 @@ internal sealed class SqliteCatalog : IAsyncDisposable
     /// </summary>
     public long Commits => _committer.Commits;
 
+    /// <summary>As <see cref="Commits"/>, of those that change where paths lead. Odd while one of them is under way.</summary>
+    public long Layouts => _committer.Layouts;
+
     /// <summary>Where chunks are found by their hash.</summary>
     public ChunkIndex Index => _committer.Index;
 
@@ -87,8 +90,10 @@ internal sealed class SqliteCatalog : IAsyncDisposable
             }
 
             var committer = new Committer(database, log, options.Clock, fault, options.Index) { MakeRoom = options.MakeRoom };
+            var readers = new ReaderPool(options.Path, options.Clock, () => committer.Commits);
+            committer.EndSnapshots = readers.EndIdle;
             committer.Start();
-            return new SqliteCatalog(committer, new ReaderPool(options.Path, options.Clock), replayed);
+            return new SqliteCatalog(committer, readers, replayed);
         }
         catch
         {

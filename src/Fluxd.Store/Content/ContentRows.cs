@@ -18,7 +18,7 @@ internal static class ContentRows
 
     internal static long Begin(CatalogTransaction transaction, ChunkClass? chunkClass)
     {
-        var id = transaction.NextId("content");
+        var id = transaction.NextId(CatalogTransaction.ContentKind);
         using var insert = transaction.Sql("INSERT INTO content(id, size, class, root, complete, writer) VALUES (?1, 0, ?2, ?3, 0, 1)")
             .Bind(id).Bind(chunkClass is { } known ? (long)known : NoClass).Bind(RootHash.Empty.ToArray());
         insert.Run();
@@ -92,7 +92,7 @@ internal static class ContentRows
             return new ContentRef(same, size, tag);
         }
 
-        var id = transaction.NextId("content");
+        var id = transaction.NextId(CatalogTransaction.ContentKind);
         using var insert = transaction.Sql("INSERT INTO content(id, size, class, root, complete, recipe, inline) VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6)")
             .Bind(id).Bind(size).Bind((long)chunkClass).Bind(tag).Bind(recipe).Bind(inline);
         insert.Run();

@@ -186,6 +186,7 @@ internal sealed partial class ContentSink
 
                     // Seen by the next extent, which may be in the same group. If the group fails, all of them do.
                     _content = content;
+                    transaction.LeavesPlaces();
                     return true;
                 },
                 CancellationToken.None);

@@ -165,10 +165,7 @@ internal sealed class Extent
             {
             }
 
-            if (!tree.Holds(transaction, ids[i], next - i))
-            {
-                tree.Add(transaction, ids[i], next - i);
-            }
+            tree.Add(transaction, ids[i], next - i);
         }
     }
 

@@ -53,7 +53,7 @@ internal sealed partial class FileStore
             await file.Gate.WaitAsync(ct);
             try
             {
-                var now = await LookAgainAsync(who, file, plan, path, request, writes, ct);
+                var now = trees.Catalog.Commits == commits ? plan : await LookAgainAsync(who, file, plan, path, request, writes, ct);
                 if (now.Spot.Node?.Id == plan.Spot.Node?.Id && now.Spot.Parent == plan.Spot.Parent)
                 {
                     plan = now;
@@ -128,6 +128,7 @@ internal sealed partial class FileStore
     }
 
     private readonly KnownWalks _walks = new(trees.Catalog);
+    private readonly KnownFolders _folders = new(trees.Catalog);
 
     private FileWriting Writing => field ??= new FileWriting(trees, open, sessions, contents, spool);
 
@@ -143,7 +144,7 @@ internal sealed partial class FileStore
 
     private OpenPlan PlanOpen(View view, CatalogReader db, FilePath path, OpenRequest request, bool writes)
     {
-        var spot = new PathWalk(view, db).Find(path, followLast: !(request.Create && request.Exclusive), lastMayBeMissing: true);
+        var spot = _folders.Find(view, db, path, followLast: !(request.Create && request.Exclusive));
         Access.Check(view.Who, writes ? (spot.Node is null ? Operation.Create : Operation.Write) : Operation.Read, spot);
         var sees = writes || request.ContinuePartial;
         var kept = sees ? Partials.FindKept(db, view.User.Id, spot) : null;

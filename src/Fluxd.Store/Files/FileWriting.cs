@@ -220,6 +220,11 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
             ModeIfNew = file.ModeIfNew,
             ReplacesVersion = file.Own?.Version ?? 0,
         });
+        if (target.Node is not null || target.PathInTree.Names.Length > 1)
+        {
+            db.LeavesPlaces();
+        }
+
         (file.Held ??= contents.Holds.Take()).Keep(content.Id);
         db.AfterCommit(() => open.Published(file, node.Id));
         return (node, target.Mount);
@@ -229,7 +234,8 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
     private static Target? FindTarget(View view, CatalogTransaction db, OpenFile file)
     {
         var node = file.NodeId != 0 ? NodeTable.Get(db, file.NodeId) : NodeTable.Find(db, file.Parent, file.Name);
-        if (file.NodeId != 0 && node is null)
+        var (parent, name) = node is null ? (file.Parent, file.Name) : (node.Parent, node.Name);
+        if ((file.NodeId != 0 && node is null) || FindFolder(db, parent) is not { } folder)
         {
             return null;
         }
@@ -239,18 +245,24 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
             throw new FluxException(FluxError.Exists, "Somebody else made a file of that name meanwhile; choose another.");
         }
 
-        if (NodeTable.Locate(db, file.NodeId != 0 ? file.NodeId : file.Parent) is not { } located)
-        {
-            return null;
-        }
-
-        var mount = view.MountOf(located.Root) ?? throw Withdrawn();
+        var mount = view.MountOf(folder.Root) ?? throw Withdrawn();
         if (!mount.CanWrite)
         {
             throw Withdrawn();
         }
 
-        return new Target(mount, file.NodeId != 0 ? located.Path : located.Path.Append(file.Name), node, file.Parent);
+        return new Target(mount, folder.Path.Append(name), node, parent);
+    }
+
+    private static (long Root, FilePath Path)? FindFolder(CatalogTransaction db, long folder)
+    {
+        if ((db.KnownPlace(folder) ?? NodeTable.Locate(db, folder)) is not { } place)
+        {
+            return null;
+        }
+
+        db.RememberPlace(folder, place);
+        return place;
     }
 
     private static async ValueTask LetGoAsync(OpenFile file, Draft draft)

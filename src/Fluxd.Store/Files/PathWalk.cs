@@ -43,6 +43,21 @@ internal sealed class PathWalk(View view, CatalogReader db)
     /// <summary>The folder that the last name of a path is in, and what is there now, a link not followed.</summary>
     public Spot FindPlace(FilePath path) => Find(path, followLast: false, lastMayBeMissing: true);
 
+    /// <summary>What a name in a folder that was found before leads to, nothing included; null for a link that is to be followed.</summary>
+    public Spot? FindIn(Spot folder, FileName name, bool followLast)
+    {
+        var next = Child(new Step(default, folder.Mount, folder.Node, folder.Depth, folder.AsOf), name);
+        return followLast && next.Node is { Kind: NodeKind.Symlink } ? null : new Spot
+        {
+            Path = folder.Path.Append(name),
+            Mount = next.Mount,
+            Node = next.Node,
+            Parent = next.Depth == 0 ? 0 : folder.Node!.Id,
+            Depth = next.Depth,
+            AsOf = next.AsOf,
+        };
+    }
+
     private bool Take(Part part, bool followLast)
     {
         switch (part.Kind)

@@ -26,6 +26,8 @@ internal sealed record Publication(ContentRef Content, long Author, long Now)
 
     /// <summary>Quota that the upload held for this.</summary>
     public long Reserved { get; init; }
+
+    public long ModifiedAt => Attributes?.ModifiedAt?.Nanoseconds ?? Now;
 }
 
 /// <summary>
@@ -46,25 +48,15 @@ internal static class Publisher
         }
 
         Quotas.Charge(db, target.Mount, what.Content.Size - (target.Node?.Size ?? 0), target.Node is null ? 1 : 0, what.Reserved);
-        var node = target.Node ?? NewNode(db, target, what);
-        var version = NewVersion(db, node, what);
-        if (target.Node is { Version: > 0 } old)
+        db.KeepContent(what.Content.Id);
+        var version = db.NextId("version");
+        var published = target.Node is { } old ? Replace(db, old, target, version, what) : Insert(db, target, version, what);
+        using (var insert = db.Sql("INSERT INTO version(id, node, content, size, mtime, created, author) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+            .Bind(version).Bind(published.Id).Bind(what.Content.Id).Bind(what.Content.Size).Bind(published.ModifiedAt).Bind(what.Now).Bind(what.Author))
         {
-            EndVersion(db, old, what, target.Mount.Root);
+            insert.Run();
         }
 
-        var mtime = what.Attributes?.ModifiedAt?.Nanoseconds ?? what.Now;
-        using (var update = db.Sql("""
-            UPDATE node SET version = ?2, size = ?3, mtime = ?4, atime = coalesce(?5, atime), mode = coalesce(?6, mode), ctime = ?7, revision = revision + 1
-            WHERE id = ?1
-            """)
-            .Bind(node.Id).Bind(version).Bind(what.Content.Size).Bind(mtime).Bind(what.Attributes?.AccessedAt?.Nanoseconds)
-            .Bind((long?)(what.Attributes?.Mode & 0xFFF)).Bind(what.Now))
-        {
-            update.Run();
-        }
-
-        var published = NodeTable.Get(db, node.Id)!;
         log.Append(db, ChangeKind.Put, published, target.Place, null, what.Author, what.Now);
         return published;
     }
@@ -85,30 +77,48 @@ internal static class Publisher
         }
     }
 
-    private static NodeRow NewNode(CatalogTransaction db, Target target, Publication what) => NodeTable.Insert(db, new NodeRow
+    private static NodeRow Insert(CatalogTransaction db, Target target, long version, Publication what) => NodeTable.Insert(db, new NodeRow
     {
         Id = 0,
         Parent = target.Parent,
         Name = target.PathInTree.Name,
         Kind = NodeKind.File,
         Owner = what.Author,
-        Mode = what.ModeIfNew & 0xFFF,
-        ModifiedAt = what.Now,
-        AccessedAt = what.Now,
+        Version = version,
+        Size = what.Content.Size,
+        Content = what.Content.Id,
+        Tag = what.Content.Tag,
+        Mode = (what.Attributes?.Mode ?? what.ModeIfNew) & 0xFFF,
+        ModifiedAt = what.ModifiedAt,
+        AccessedAt = what.Attributes?.AccessedAt?.Nanoseconds ?? what.Now,
         ChangedAt = what.Now,
         CreatedAt = what.Now,
         Since = what.Now,
     });
 
-    private static long NewVersion(CatalogTransaction db, NodeRow node, Publication what)
+    private static NodeRow Replace(CatalogTransaction db, NodeRow old, Target target, long version, Publication what)
     {
-        db.KeepContent(what.Content.Id);
-        var id = db.NextId("version");
-        using var insert = db.Sql("INSERT INTO version(id, node, content, size, mtime, created, author) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")
-            .Bind(id).Bind(node.Id).Bind(what.Content.Id).Bind(what.Content.Size)
-            .Bind(what.Attributes?.ModifiedAt?.Nanoseconds ?? what.Now).Bind(what.Now).Bind(what.Author);
-        insert.Run();
-        return id;
+        if (old.Version > 0)
+        {
+            EndVersion(db, old, what, target.Mount.Root);
+        }
+
+        var now = old with
+        {
+            Version = version,
+            Revision = old.Revision + 1,
+            Size = what.Content.Size,
+            Content = what.Content.Id,
+            Tag = what.Content.Tag,
+            Mode = what.Attributes?.Mode & 0xFFF ?? old.Mode,
+            ModifiedAt = what.ModifiedAt,
+            AccessedAt = what.Attributes?.AccessedAt?.Nanoseconds ?? old.AccessedAt,
+            ChangedAt = what.Now,
+        };
+        using var update = db.Sql("UPDATE node SET version = ?2, size = ?3, mtime = ?4, atime = ?5, mode = ?6, ctime = ?7, revision = ?8 WHERE id = ?1")
+            .Bind(now.Id).Bind(now.Version).Bind(now.Size).Bind(now.ModifiedAt).Bind(now.AccessedAt).Bind(now.Mode).Bind(now.ChangedAt).Bind(now.Revision);
+        update.Run();
+        return now;
     }
 
     /// <summary>

@@ -14,6 +14,12 @@ internal static class Quotas
     /// <param name="reservedBefore">What this change had reserved for itself: given back with it.</param>
     public static void Charge(CatalogTransaction db, Mount mount, long bytes, long files, long reservedBefore = 0)
     {
+        if (mount is { QuotaBytes: null, QuotaFiles: null })
+        {
+            Count(db, mount.Root, bytes, files, reservedBefore);
+            return;
+        }
+
         var (held, count, reserved) = Of(db, mount.Root);
         var others = Math.Max(0, reserved - reservedBefore);
         if (bytes > 0 && mount.QuotaBytes is { } most && held + bytes + others > most)
@@ -87,6 +93,16 @@ internal static class Quotas
     {
         using var row = db.Sql("SELECT bytes, files, reserved FROM usage WHERE root = ?1").Bind(root);
         return row.Step() ? (row.Long(0), row.Long(1), row.Long(2)) : default;
+    }
+
+    /// <summary>Without a limit there is nothing to look at first.</summary>
+    private static void Count(CatalogTransaction db, long root, long bytes, long files, long reservedBefore)
+    {
+        using var count = db.Sql("""
+            INSERT INTO usage(root, bytes, files, reserved) VALUES (?1, max(0, ?2), max(0, ?3), 0)
+            ON CONFLICT(root) DO UPDATE SET bytes = max(0, bytes + ?2), files = max(0, files + ?3), reserved = max(0, reserved - ?4)
+            """).Bind(root).Bind(bytes).Bind(files).Bind(reservedBefore);
+        count.Run();
     }
 
     private static void Set(CatalogTransaction db, long root, long bytes, long files, long reserved)

@@ -52,21 +52,23 @@ internal readonly struct IdSet
     internal void Add(CatalogTransaction db, long first, long count)
     {
         var end = first + count;
-        using (var near = Start(db, _sql.Near).Bind(first))
+        if (Near(db, first) is { } near && near.End >= first)
         {
-            if (near.Step())
+            if (near.End >= end)
             {
-                var (start, stop) = (near.Long(0), near.Long(0) + near.Long(1));
-                if (stop >= end)
-                {
-                    return;
-                }
-
-                if (stop >= first)
-                {
-                    first = start;
-                }
+                return;
             }
+
+            // New chunks nearly always follow the newest.
+            using var behind = Start(db, _sql.FirstBehind).Bind(near.First);
+            if (!(behind.RunScalar() <= end))
+            {
+                using var extend = Start(db, _sql.Extend).Bind(near.First).Bind(end - near.First);
+                extend.Run();
+                return;
+            }
+
+            first = near.First;
         }
 
         using (var swallowed = Start(db, _sql.EndWithin).Bind(first).Bind(end))
@@ -77,6 +79,13 @@ internal readonly struct IdSet
         Remove(db, first, end);
         using var insert = Start(db, _sql.Insert).Bind(first).Bind(end - first);
         insert.Run();
+    }
+
+    /// <summary>The last range that begins at or before an id.</summary>
+    private (long First, long End)? Near(CatalogReader db, long id)
+    {
+        using var near = Start(db, _sql.Near).Bind(id);
+        return near.Step() ? (near.Long(0), near.Long(0) + near.Long(1)) : null;
     }
 
     /// <summary>Removes the ranges that begin from <paramref name="first"/> to <paramref name="last"/>, both included.</summary>
@@ -113,6 +122,7 @@ internal readonly struct IdSet
         internal readonly string Near = $"SELECT first, count FROM {table} WHERE {key} = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1";
         internal readonly string EndWithin = $"SELECT max(first + count) FROM {table} WHERE {key} = ?1 AND first >= ?2 AND first <= ?3";
         internal readonly string Insert = $"INSERT INTO {table}({key}, first, count) VALUES (?1, ?2, ?3)";
+        internal readonly string Extend = $"UPDATE {table} SET count = ?3 WHERE {key} = ?1 AND first = ?2";
         internal readonly string Remove = $"DELETE FROM {table} WHERE {key} = ?1 AND first >= ?2 AND first <= ?3";
         internal readonly string Count = $"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {key} = ?1 LIMIT ?2)";
         internal readonly string In = $"SELECT first, count FROM {table} WHERE {key} = ?1 AND first >= ?2 AND first < ?3 ORDER BY first";

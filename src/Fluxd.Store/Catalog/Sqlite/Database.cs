@@ -8,7 +8,7 @@ namespace Fluxd.Store.Catalog.Sqlite;
 /// </summary>
 internal sealed class Database : IDisposable
 {
-    private readonly Dictionary<string, Stack<Statement>> _idle = [];
+    private readonly Dictionary<string, Stack<Statement>> _idle = new(SqlTexts.Instance);
 
     private Database(sqlite3 handle) => Handle = handle;
 
@@ -89,6 +89,16 @@ internal sealed class Database : IDisposable
 
         _idle.Clear();
         Handle.Dispose();
+    }
+
+    /// <summary>The texts are constants, so the same text is nearly always the same object: hashing all of it for each use cost more than looking it up.</summary>
+    private sealed class SqlTexts : IEqualityComparer<string>
+    {
+        internal static readonly SqlTexts Instance = new();
+
+        public bool Equals(string? x, string? y) => string.Equals(x, y, StringComparison.Ordinal);
+
+        public int GetHashCode(string sql) => (sql.Length * 31 * 31) + (sql[sql.Length / 2] * 31) + sql[sql.Length / 3] + sql[^1];
     }
 
     private static string FirstLine(string sql) => sql.Length <= 120 ? sql : string.Concat(sql.AsSpan(0, 120), "…");

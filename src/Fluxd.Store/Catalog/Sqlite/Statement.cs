@@ -11,19 +11,21 @@ namespace Fluxd.Store.Catalog.Sqlite;
 internal sealed class Statement : IDisposable
 {
     private readonly Database _database;
-    private readonly sqlite3_stmt _handle;
+    private readonly sqlite3_stmt _owner;
+    private readonly nint _handle;
     private int _bound;
 
     internal Statement(Database database, string sql)
     {
         _database = database;
         Sql = sql;
-        database.Check(raw.sqlite3_prepare_v3(database.Handle, sql, raw.SQLITE_PREPARE_PERSISTENT, out _handle), sql);
+        database.Check(raw.sqlite3_prepare_v3(database.Handle, sql, raw.SQLITE_PREPARE_PERSISTENT, out _owner), sql);
+        _handle = _owner.DangerousGetHandle();
     }
 
     internal string Sql { get; }
 
-    public Statement Bind(long value) => Bound(raw.sqlite3_bind_int64(_handle, ++_bound, value));
+    public Statement Bind(long value) => Bound(StatementCalls.BindLong(_handle, ++_bound, value));
 
     public Statement Bind(long? value) => value is { } some ? Bind(some) : BindNull();
 
@@ -31,21 +33,21 @@ internal sealed class Statement : IDisposable
 
     // An empty span has no address, and SQLite would bind NULL for it.
     public Statement Bind(ReadOnlySpan<byte> value) => Bound(value.IsEmpty
-        ? raw.sqlite3_bind_zeroblob(_handle, ++_bound, 0)
-        : raw.sqlite3_bind_blob(_handle, ++_bound, value));
+        ? StatementCalls.BindZeros(_handle, ++_bound, 0)
+        : StatementCalls.BindBlob(_handle, ++_bound, value, value.Length, StatementCalls.Copy));
 
     public Statement Bind(byte[]? value) => value is null ? BindNull() : Bind(value.AsSpan());
 
     public Statement Bind(ReadOnlyMemory<byte> value) => Bind(value.Span);
 
-    public Statement Bind(string? value) => value is null ? BindNull() : Bound(raw.sqlite3_bind_text(_handle, ++_bound, value));
+    public Statement Bind(string? value) => value is null ? BindNull() : Bound(raw.sqlite3_bind_text(_owner, ++_bound, value));
 
-    public Statement BindNull() => Bound(raw.sqlite3_bind_null(_handle, ++_bound));
+    public Statement BindNull() => Bound(StatementCalls.BindNull(_handle, ++_bound));
 
     /// <summary>True: a row is there. False: done.</summary>
     public bool Step()
     {
-        var rc = raw.sqlite3_step(_handle);
+        var rc = StatementCalls.Step(_handle);
         return rc == raw.SQLITE_ROW || (rc == raw.SQLITE_DONE ? false : throw _database.Failure(rc, Sql));
     }
 
@@ -70,9 +72,9 @@ internal sealed class Statement : IDisposable
         return value;
     }
 
-    public bool IsNull(int column) => raw.sqlite3_column_type(_handle, column) == raw.SQLITE_NULL;
+    public bool IsNull(int column) => StatementCalls.ColumnType(_handle, column) == raw.SQLITE_NULL;
 
-    public long Long(int column) => raw.sqlite3_column_int64(_handle, column);
+    public long Long(int column) => StatementCalls.ColumnLong(_handle, column);
 
     public long? LongOrNull(int column) => IsNull(column) ? null : Long(column);
 
@@ -81,7 +83,7 @@ internal sealed class Statement : IDisposable
     public bool Bool(int column) => Long(column) != 0;
 
     /// <summary>Valid until the next step or dispose. Empty for NULL too.</summary>
-    public ReadOnlySpan<byte> Span(int column) => raw.sqlite3_column_blob(_handle, column);
+    public ReadOnlySpan<byte> Span(int column) => StatementCalls.ColumnBlob(_handle, column);
 
     public byte[] Bytes(int column) => Span(column).ToArray();
 
@@ -105,15 +107,15 @@ internal sealed class Statement : IDisposable
         _database.Return(this);
     }
 
-    internal void Close() => _handle.Dispose();
+    internal void Close() => _owner.Dispose();
 
     private void Reset()
     {
         // The code is that of the last step, which has been reported already.
-        _ = raw.sqlite3_reset(_handle);
+        _ = StatementCalls.Reset(_handle);
         if (_bound > 0)
         {
-            _ = raw.sqlite3_clear_bindings(_handle);
+            _ = StatementCalls.ClearBindings(_handle);
             _bound = 0;
         }
     }

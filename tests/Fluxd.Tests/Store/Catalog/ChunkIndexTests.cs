@@ -203,7 +203,7 @@ public sealed class ChunkIndexTests(ITestOutputHelper output) : IDisposable
         Assert.Null(Find(ChunkHash.Of("never stored"u8)));
     }
 
-    private long? Find(ChunkHash hash) => _index.FindHint(new CatalogTransaction(_database!, null!, null!), hash);
+    private long? Find(ChunkHash hash) => _index.FindHint(new CatalogTransaction(_database!, null!, null!, null!), hash);
 
     private long Count(string table) => _database!.Scalar("SELECT count(*) FROM " + table) ?? 0;
 
