@@ -48,11 +48,13 @@ cmd_run() {
   need_sdk
   need_packages libsqlite3-0 || true # fluxd itself names what it misses
   local project
+  echo "building; the first time that takes a minute or two"
   for project in src/Fluxd.Daemon src/fluxctl; do
-    quietly dotnet build "$project" -c Release --nologo -v q
+    # One folder for both: what fluxctl does without a daemon is done by the fluxd beside it.
+    quietly dotnet build "$project" -c Release --nologo -v q -o out/try
   done
   # exec: Ctrl-C and SIGTERM reach the daemon itself.
-  exec dotnet src/Fluxd.Daemon/bin/Release/net10.0/fluxd.dll --try ./var "$@"
+  exec dotnet out/try/fluxd.dll --try ./var "$@"
 }
 
 cmd_test() {

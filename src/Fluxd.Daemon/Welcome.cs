@@ -10,7 +10,9 @@ namespace Fluxd.Daemon;
 internal sealed record Welcome(FirstUser? Made, IReadOnlyList<string> Users)
 {
     private const string FirstName = "admin";
-    private const string Fluxctl = "dotnet src/fluxctl/bin/Release/net10.0/fluxctl.dll";
+
+    /// <summary>As it is started where this fluxd was: a program, or a library for dotnet; else the one on the path.</summary>
+    private static readonly string Fluxctl = BesideUs("fluxctl");
 
     public static async Task<Welcome> FirstUserAsync(IAccounts accounts)
     {
@@ -23,7 +25,7 @@ internal sealed record Welcome(FirstUser? Made, IReadOnlyList<string> Users)
         var user = Made?.Name ?? Users[0];
         output.WriteLine();
         output.WriteLine(Made is null
-            ? $"fluxd is running. Users: {string.Join(", ", Users)}"
+            ? $"fluxd is running, with the users that were here before: {string.Join(", ", Users)}"
             : $"fluxd is running. First user: {Made.Name}   one-time password: {Made.Password}   (shown only now; change it within a week)");
         output.WriteLine();
         foreach (var line in frontends.Select(frontend => Line(frontend, user)).OfType<string>())
@@ -47,6 +49,14 @@ internal sealed record Welcome(FirstUser? Made, IReadOnlyList<string> Users)
             ("quic", _) => $"QUIC      {Fluxctl} login quic://localhost:{Port(first)} --user {user} --accept-new",
             _ => null,
         };
+    }
+
+    private static string BesideUs(string name)
+    {
+        var byDotnet = Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet";
+        var program = Path.Combine(AppContext.BaseDirectory, byDotnet ? name + ".dll" : name);
+        var path = Path.GetRelativePath(Environment.CurrentDirectory, program);
+        return !File.Exists(program) ? name : $"{(byDotnet ? "dotnet " : "")}{(path.StartsWith("..", StringComparison.Ordinal) ? program : path)}";
     }
 
     private static string Port(string endpoint) => endpoint[(endpoint.LastIndexOf(':') + 1)..];

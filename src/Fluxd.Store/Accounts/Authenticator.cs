@@ -13,10 +13,13 @@ internal sealed partial class Authenticator(
     AccountDirectory directory, AccountBook book, PasswordChecker passwords, VerifiedPasswords verified,
     ICoordinator coordinator, AccountJournal journal, TimeProvider clock) : IAuthenticator
 {
-    /// <summary>Refusals of a peer in its penalty, and each request with the same token: one audit line for many.</summary>
+    /// <summary>Refusals of a peer in its penalty, and each request with the same token or password: one audit line for many.</summary>
     private static readonly Limiter OneLinePerMinute = new("audit-refused", 1, TimeSpan.FromMinutes(1));
 
     private static readonly Limiter OneLinePerHour = new("audit-token", 1, TimeSpan.FromHours(1));
+
+    /// <summary>The one frontend whose clients send a password with every request.</summary>
+    private const string Http = "http";
 
     private static readonly byte[] NoHash = new byte[32];
 
@@ -67,7 +70,11 @@ internal sealed partial class Authenticator(
 
         if (account is not null && CanUsePassword(account) && verified.Contains(account.User.Id, account.PasswordGeneration, credential.Password.Span))
         {
-            return Admit(account, AuthMethods.Password, done, PrincipalOfPassword(account));
+            // Remembered or not, a login is a login: whoever else knows the password must show in the log.
+            var known = PrincipalOfPassword(account);
+            return await IsWorthALineAsync(account, peer, ct)
+                ? await WelcomeAsync(peer, name, account, AuthMethods.Password, done, known, "password", ct)
+                : Admit(account, AuthMethods.Password, done, known);
         }
 
         if (await OverLoginLimitAsync(peer, ct) is { } wait)
@@ -87,8 +94,13 @@ internal sealed partial class Authenticator(
             await book.RehashAsync(account.User.Id, account.Password!, await passwords.HashAsync(credential.Password, peer.Network, ct), ct);
         }
 
+        await IsWorthALineAsync(account, peer, ct); // this one gets its line anyway, and stands for the requests that follow it
         return await WelcomeAsync(peer, name, account, AuthMethods.Password, done, PrincipalOfPassword(account), "password", ct);
     }
+
+    private async ValueTask<bool> IsWorthALineAsync(Account account, PeerInfo peer, CancellationToken ct) =>
+        peer.Frontend != Http
+        || (await coordinator.TakeAsync(OneLinePerHour, string.Create(CultureInfo.InvariantCulture, $"password {account.User.Id} {peer.Network}"), 1, ct)).Allowed;
 
     private async ValueTask<AuthResult> CheckAsync(TokenCredential credential, string? name, PeerInfo peer, CancellationToken ct)
     {

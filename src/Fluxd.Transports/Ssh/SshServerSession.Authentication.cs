@@ -311,7 +311,7 @@ internal sealed partial class SshServerSession
     {
         if (principal.MustChangePassword)
         {
-            _outbound.Send(new SshWriter(MessageId.UserAuthBanner).String("Your password is temporary and will stop working soon: change it in the browser.\r\n").String(""));
+            _outbound.Send(new SshWriter(MessageId.UserAuthBanner).String("Your password is temporary and will stop working soon: ask for one of your own (fluxctl users passwd NAME).\r\n").String(""));
         }
 
         try

@@ -58,7 +58,7 @@ internal static class DoctorCommand
         }
         catch (CommandFailure failure)
         {
-            return [new CheckRecord("daemon.program", CheckState.Bad, failure.Message, "Install the package again: sudo apt-get install --reinstall fluxd")];
+            return [new CheckRecord("daemon.program", CheckState.Bad, failure.Message, "sudo apt-get install --reinstall fluxd; in a source tree: ./build.sh publish, then out/fluxd/fluxctl doctor")];
         }
     }
 

@@ -282,6 +282,23 @@ public abstract class AuthenticatorContract
         Assert.DoesNotContain(entries, entry => entry.ToString().Contains("horse", StringComparison.Ordinal) || entry.ToString().Contains("guessed", StringComparison.Ordinal));
     }
 
+    [Fact(Timeout = 60_000)]
+    public async Task A_login_leaves_its_line_though_the_password_was_just_right_elsewhere()
+    {
+        var setup = await WithAnnaAsync();
+        foreach (var (address, frontend) in new[] { ("192.0.2.1", "http"), ("192.0.2.1", "http"), ("203.0.113.66", "http"), ("203.0.113.66", "http"), ("192.0.2.1", "sftp"), ("203.0.113.66", "sftp"), ("203.0.113.66", "sftp") })
+        {
+            var result = await setup.Authenticator.AuthenticateAsync(Password("anna", "correct horse"), new PeerInfo(IPAddress.Parse(address), frontend), AuthMethods.None, default);
+            Assert.Equal(AuthOutcome.Success, result.Outcome);
+        }
+
+        await setup.FlushAudit();
+        var lines = (await setup.Accounts.AuditAsync(new AuditQuery(KindPrefix: "login.success"), default)).Entries.Reverse().Select(entry => (entry.Peer, entry.Frontend));
+
+        // Over HTTP a password comes with every request: one line an hour and network tells enough.
+        Assert.Equal([("192.0.2.1", "http"), ("203.0.113.66", "http"), ("192.0.2.1", "sftp"), ("203.0.113.66", "sftp"), ("203.0.113.66", "sftp")], lines);
+    }
+
     private async Task<AuthenticatorSetup> WithAnnaAsync()
     {
         var setup = await OpenAsync();
