@@ -1,5 +1,6 @@
 """The runner of bench/sftp.sh: starts the four servers, measures them in turns, prints and writes the table."""
-import asyncio, contextlib, datetime, os, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, threading, time
+import asyncio, contextlib, os, re, shutil, signal, socket, subprocess, sys, tempfile, threading, time
+from report import Report, middle
 
 ROUNDS = int(os.environ.get("ROUNDS", 5))
 SIZE_MB = int(os.environ.get("SIZE_MB", 1024))
@@ -344,7 +345,7 @@ def idle(kinds):
 
 
 def median(test, server, column=0):
-    return statistics.median(run[column] for run in results[test, server]) if (test, server) in results else None
+    return middle([run[column] for run in results[test, server]]) if (test, server) in results else None
 
 
 def bars():
@@ -364,41 +365,42 @@ def bars():
 
 
 def report():
-    out = []
     congestion = open("/proc/sys/net/ipv4/tcp_congestion_control").read().strip()
-    cpu = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read())[1]
     version = lambda *command: run(*command).strip().splitlines()[0]
-    out.append("# SFTP beside its peers\n")
-    out.append(f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC; {os.cpu_count()} x {cpu}, kernel {os.uname().release}, load {os.getloadavg()[0]:.1f} at the end; "
-               f"loopback, congestion control {congestion}; medians of {ROUNDS} round{'s' * (ROUNDS > 1)} taken in turns, {SESSIONS} idle sessions counted up to 1,000, spread in brackets; source in memory, server on disk.\n")
-    out.append(f"Versions: {version('out/fluxd/fluxd', '--version')}; {version('ssh', '-V')}; {version('rclone', 'version')}; {version('/usr/sbin/proftpd', '--version')}; "
-               f"{version('lftp', '--version')}.\n")
-    out.append("Ratio = best peer's median time / fluxd's (for memory fluxd's / the best's). CLOSE of fluxd means durable; the peers' does not, except with `sftp -f` or a following fsync.\n")
-    out.append("| measured | " + " | ".join(KINDS) + " | ratio | bar |\n|---|" + "---|" * (len(KINDS) + 2))
+    text = Report(
+        "SFTP beside its peers", "What do transfers, small files, logins and idle sessions cost beside what people would run instead?",
+        [version("out/fluxd/fluxd", "--version"), version("ssh", "-V"), version("rclone", "version"), version("/usr/sbin/proftpd", "--version"), version("lftp", "--version")],
+        [f"loopback, congestion control {congestion}; source in memory, server on disk",
+         f"medians of {ROUNDS} round{'s' * (ROUNDS > 1)} taken in turns, {SESSIONS} idle sessions counted up to 1,000, spread in brackets",
+         "ratio = best peer's median time / fluxd's (for memory fluxd's / the best's)",
+         "CLOSE of fluxd means durable; the peers' does not, except with `sftp -f` or a following fsync"])
 
     def cell(test, name):
         if (test, name) not in results:
             return "–"
         times = [seconds for seconds, _ in results[test, name]]
         unit = " MiB" if "memory" in test else " s"
-        rate = f", {SIZE_MB / statistics.median(times):.0f} MiB/s" if "MiB" in test and unit == " s" else ""
-        return f"{statistics.median(times):.2f}{unit}{rate} ({min(times):.2f}–{max(times):.2f})"
+        rate = f", {SIZE_MB / middle(times):.0f} MiB/s" if "MiB" in test and unit == " s" else ""
+        return f"{middle(times):.2f}{unit}{rate} ({min(times):.2f}–{max(times):.2f})"
+
+    def compared():
+        for test, own, others, bar in bars():
+            mine, best = median(own, "fluxd"), min((median(test, name) for name in others if median(test, name)), default=None)
+            ratio = "–" if mine is None or best is None else f"{mine / best if 'memory' in test else best / mine:.2f}"
+            yield [test, *(cell(own if name == "fluxd" else test, name) for name in KINDS), ratio, bar]
+
+    def costs():
+        for test in dict.fromkeys(test for test, _ in results):
+            if "memory" not in test and "then fsync" not in test:
+                scale, unit = (1024 / SIZE_MB, ", for each GiB") if "MiB" in test else (1, "")
+                yield [test + unit, *("–" if (v := median(test, name, 1)) is None else f"{v * scale:.2f}" for name in KINDS)]
+        yield ["peak memory (PSS) over all of it", *(f"{peak[name]:.0f} MiB" for name in KINDS)]
 
     for key in [key for key, runs in results.items() if not runs]:
         del results[key]
-    for test, own, others, bar in bars():
-        mine, best = median(own, "fluxd"), min((median(test, name) for name in others if median(test, name)), default=None)
-        ratio = "–" if mine is None or best is None else f"{mine / best if 'memory' in test else best / mine:.2f}"
-        cells = [cell(own if name == "fluxd" else test, name) for name in KINDS]
-        out.append(f"| {test} | " + " | ".join(cells) + f" | {ratio} | {bar} |")
-    out.append("\n| server's CPU seconds | " + " | ".join(KINDS) + " |\n|---|" + "---|" * len(KINDS))
-    for test in dict.fromkeys(test for test, _ in results):
-        if "memory" in test or "then fsync" in test:
-            continue
-        scale, unit = (1024 / SIZE_MB, ", for each GiB") if "MiB" in test else (1, "")
-        out.append(f"| {test}{unit} | " + " | ".join("–" if (v := median(test, name, 1)) is None else f"{v * scale:.2f}" for name in KINDS) + " |")
-    out.append("| peak memory (PSS) over all of it | " + " | ".join(f"{peak[name]:.0f} MiB" for name in KINDS) + " |\n")
-    return "\n".join(out)
+    text.table(["measured", *KINDS, "ratio", "bar"], compared())
+    text.table(["server's CPU seconds", *KINDS], costs())
+    return text
 
 
 def main():
@@ -425,10 +427,7 @@ def main():
             for part in (large, small, login):
                 if part.__name__ in ONLY:
                     part(turn, number)
-        text = report()
-        print("\n" + text)
-        with open("bench/results/sftp.md" if len(ONLY) == 4 and len(names) == 4 else f"{scratch}/partial.md", "w") as file:
-            file.write(text)
+        report().write("bench/results/sftp.md" if len(ONLY) == 4 and len(names) == 4 else f"{scratch}/partial.md")
     finally:
         for server in servers:
             server.stop()

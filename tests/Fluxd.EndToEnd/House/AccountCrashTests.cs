@@ -1,9 +1,9 @@
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using Fluxd.Core.Admin;
+using Fluxd.Testing;
 using Xunit;
 
 namespace Fluxd.EndToEnd.House;
@@ -249,14 +249,5 @@ public sealed class AccountCrashTests : IAsyncLifetime
         await Daemon.ReadyAsync();
     }
 
-    private HttpClient Client() => new(new SocketsHttpHandler
-    {
-        ConnectCallback = async (_, ct) =>
-        {
-            var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(Daemon.Socket), ct);
-            return new NetworkStream(socket, ownsSocket: true);
-        },
-    })
-    { BaseAddress = new Uri("http://fluxd/v1/") };
+    private HttpClient Client() => UnixHttp.Client(Daemon.Socket);
 }

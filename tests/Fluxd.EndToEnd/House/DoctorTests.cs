@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text.Json;
 using Fluxd.Core.Admin;
 using Xunit;
+using static Fluxd.Testing.Findings;
 
 namespace Fluxd.EndToEnd.House;
 
@@ -182,13 +183,6 @@ public sealed class DoctorTests : IDisposable
         var (exit, output, errors) = await new Fluxctl(new DirectoryInfo(folder)).TryAsync(null, "--socket", Path.Combine(folder, "none.sock"), "doctor", "--config", config, "--json");
         Assert.Equal((4, ""), (exit, errors));
         return JsonSerializer.Deserialize(output, AdminJson.Default.IReadOnlyListCheckRecord)!;
-    }
-
-    private static CheckRecord Is(IReadOnlyList<CheckRecord> checks, string name, CheckState state)
-    {
-        var check = Assert.Single(checks, check => check.Name == name);
-        Assert.True(check.State == state, check.ToString());
-        return check;
     }
 
     private static Task<(int ExitCode, string Output, string Errors)> RunAsync(DaemonProcess daemon, params string[] arguments) =>

@@ -30,20 +30,7 @@ internal sealed class Fluxctl(DirectoryInfo folder)
         }
 
         process.StandardInput.Close();
-        var output = process.StandardOutput.ReadToEndAsync();
-        var errors = process.StandardError.ReadToEndAsync();
-        using var deadline = new CancellationTokenSource(DaemonProcess.Patience);
-        try
-        {
-            await process.WaitForExitAsync(deadline.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            process.Kill();
-            throw new TimeoutException($"fluxctl {string.Join(' ', arguments)} did not end. It said: {await output}{await errors}");
-        }
-
-        return (process.ExitCode, await output, await errors);
+        return await Tool.EndOfAsync(process, "fluxctl " + string.Join(' ', arguments), DaemonProcess.Patience);
     }
 
     public Process Start(params string[] arguments)

@@ -10,9 +10,15 @@ internal static class Tool
     public static async Task<(int ExitCode, string Output, string Errors)> RunAsync(string program, params string[] arguments)
     {
         using var process = Start(program, arguments);
+        return await EndOfAsync(process, program, TimeSpan.FromSeconds(90));
+    }
+
+    /// <summary>Its code and all that it said. Killed, with its children, when it takes longer than that.</summary>
+    public static async Task<(int ExitCode, string Output, string Errors)> EndOfAsync(Process process, string program, TimeSpan patience)
+    {
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(90));
+        using var deadline = new CancellationTokenSource(patience);
         try
         {
             await process.WaitForExitAsync(deadline.Token);
@@ -20,7 +26,7 @@ internal static class Tool
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"{program} did not end. It said: {await errors}");
+            throw new TimeoutException($"{program} did not end. It said: {await errors}\n{await output}");
         }
 
         return (process.ExitCode, await output, await errors);

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using Fluxd.EndToEnd.House;
+using Fluxd.EndToEnd.Http;
 using Xunit;
 
 namespace Fluxd.EndToEnd.Sftp;
@@ -109,20 +110,14 @@ internal sealed partial class SftpDaemon : IAsyncDisposable
     public async Task<(int ExitCode, string Output, string Errors)> TryAsync(string program, params string[] arguments)
     {
         using var process = Start(program, arguments);
-        var output = process.StandardOutput.ReadToEndAsync();
-        var errors = process.StandardError.ReadToEndAsync();
-        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(100));
         try
         {
-            await process.WaitForExitAsync(deadline.Token);
+            return await Tool.EndOfAsync(process, program, TimeSpan.FromSeconds(100));
         }
-        catch (OperationCanceledException)
+        catch (TimeoutException late)
         {
-            process.Kill(entireProcessTree: true);
-            throw new TimeoutException($"{program} did not end. It said: {await errors}\n{await output}\nThe daemon said: {Output}");
+            throw new TimeoutException($"{late.Message}\nThe daemon said: {Output}", late);
         }
-
-        return (process.ExitCode, await output, await errors);
     }
 
     public Process Start(string program, params string[] arguments)

@@ -136,6 +136,15 @@ internal sealed class ModelDisk : IDisk
             return new DiskSpace(Capacity == long.MaxValue ? long.MaxValue / 2 : Capacity - Used(), Capacity);
     }
 
+    public long UsedBytes
+    {
+        get
+        {
+            lock (_lock)
+                return Used();
+        }
+    }
+
     public string? UntrustedFileSystem() => null;
 
     /// <summary>Turns this disk off (every further call fails) and gives one that might be found afterwards.</summary>

@@ -1,10 +1,10 @@
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Text;
 using Fluxd.Core.Admin;
 using Fluxd.Core.Files;
 using Fluxd.Core.Transfers;
 using Fluxd.Daemon.AdminSocket;
+using Fluxd.Testing;
 using Fluxd.Tests.Store.Accounts;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -34,7 +34,7 @@ internal sealed class AdminHouse : IAsyncDisposable
         var admin = new AdminHouse(await House.MakeAsync());
         admin.Frontend = admin.Make(change, checks);
         await admin.Frontend.StartAsync(CancellationToken.None);
-        admin.Client = new HttpClient(new SocketsHttpHandler { ConnectCallback = admin.ConnectAsync }) { BaseAddress = new Uri("http://fluxd/v1/") };
+        admin.Client = UnixHttp.Client(admin.Socket);
         return admin;
     }
 
@@ -60,13 +60,6 @@ internal sealed class AdminHouse : IAsyncDisposable
         await Frontend.DisposeAsync();
         await House.DisposeAsync();
         _folder.Delete(recursive: true);
-    }
-
-    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken ct)
-    {
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        await socket.ConnectAsync(new UnixDomainSocketEndPoint(Socket), ct);
-        return new NetworkStream(socket, ownsSocket: true);
     }
 
     internal sealed class Control : IDaemonControl, ITransfers

@@ -3,6 +3,7 @@ using Fluxd.Daemon.AdminSocket;
 using Fluxd.Daemon.Config;
 using Fluxd.Daemon.Doctor;
 using Xunit;
+using static Fluxd.Testing.Findings;
 
 namespace Fluxd.Tests.Daemon.Doctor;
 
@@ -152,15 +153,6 @@ public sealed class MachineChecksTests : IDisposable
 
     private static async Task<IReadOnlyList<CheckRecord>> SecurityAsync(string state, string? file = null, LogConfig? log = null) =>
         await new SecurityChecks(() => new FluxdConfig { Log = log ?? new LogConfig() }, file, state, journalOffered: false).RunAsync(default);
-
-    private static CheckRecord Is(IReadOnlyList<CheckRecord> checks, string name, CheckState state, string? cure = null)
-    {
-        var check = checks.Single(check => check.Name == name);
-        Assert.True(check.State == state, check.ToString());
-        Assert.True(cure is null || check.Cure!.Contains(cure, StringComparison.Ordinal), check.ToString());
-        Assert.Equal(check.State is CheckState.Warning or CheckState.Bad, check.Cure is not null);
-        return check;
-    }
 
     private string Make(string name) =>
         Directory.CreateDirectory(Path.Combine(_folder.FullName, name), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;

@@ -12,6 +12,7 @@ using Fluxd.Tests.Store.Accounts;
 using Fluxd.Transports.Http.Tls;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
+using static Fluxd.Testing.Findings;
 
 namespace Fluxd.Tests.Daemon.Doctor;
 
@@ -158,15 +159,6 @@ public sealed class NetworkChecksTests : IDisposable
 
     private static async Task<IReadOnlyList<CheckRecord>> CheckAsync(FluxdConfig config, params (string Name, string Endpoint)[] listening) =>
         await new NetworkChecks(() => config, () => [.. listening.Select(entry => new Listener(entry.Name, entry.Endpoint))]).RunAsync(default);
-
-    private static CheckRecord Is(IReadOnlyList<CheckRecord> checks, string name, CheckState state, string? cure = null)
-    {
-        var check = checks.Single(check => check.Name == name);
-        Assert.True(check.State == state, check.ToString());
-        Assert.True(cure is null || check.Cure!.Contains(cure, StringComparison.Ordinal), check.ToString());
-        Assert.Equal(check.State is CheckState.Warning or CheckState.Bad, check.Cure is not null);
-        return check;
-    }
 
     private TlsConfig Write(string host, ECDsa key, DateTimeOffset from, DateTimeOffset until)
     {

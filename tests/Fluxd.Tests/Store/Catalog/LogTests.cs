@@ -299,26 +299,17 @@ public sealed class LogTests : IAsyncLifetime
         Func<bool> makeRoom = () => false;
         var catalog = Open(path, model, create: true, makeRoom: () => makeRoom());
         await Put(catalog, "before", Bytes(1, 3000));
-        model.Capacity = UsedBytes(model) + 2000;
+        model.Capacity = model.UsedBytes + 2000;
         Assert.Equal(FluxError.NoSpace, (await Assert.ThrowsAsync<FluxException>(() => Put(catalog, "big", Bytes(2, 300_000)))).Error);
         Assert.Null(catalog.Fault);
         // Room that is made on request serves the commit that ran out of it.
         makeRoom = () =>
         {
-            model.Capacity = UsedBytes(model) + 1_000_000;
+            model.Capacity = model.UsedBytes + 1_000_000;
             return true;
         };
         await Put(catalog, "later", Bytes(3, 3000));
         await AssertHolds(catalog, NewPacks(model), "later", Bytes(3, 3000));
-    }
-
-    private static long UsedBytes(ModelDisk disk)
-    {
-        var capacity = disk.Capacity;
-        disk.Capacity = 1L << 40;
-        var space = disk.Space();
-        disk.Capacity = capacity;
-        return space.Total - space.Free;
     }
 
     [Fact(Timeout = TimeoutMs)]

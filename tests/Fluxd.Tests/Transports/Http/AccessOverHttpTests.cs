@@ -14,36 +14,13 @@ using Xunit;
 
 namespace Fluxd.Tests.Transports.Http;
 
-public sealed class AccessOverHttpTests : IAsyncLifetime
+public sealed class AccessOverHttpTests : HttpTest
 {
-    private readonly HttpServer _server = new();
-    private HttpClient _client = null!;
-
-    public async Task InitializeAsync()
-    {
-        await _server.StartAsync();
-        _client = _server.Client(token: null);
-    }
-
-    public async Task DisposeAsync()
-    {
-        _client.Dispose();
-        await _server.DisposeAsync();
-    }
+    private protected override string? Token => null;
 
     private static AuthenticationHeaderValue Basic(string pair) => new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes(pair)));
 
-    private async Task<HttpResponseMessage> Send(string method, string url, params string[] headers)
-    {
-        var request = new HttpRequestMessage(new HttpMethod(method), url);
-        foreach (var header in headers)
-        {
-            var colon = header.IndexOf(':', StringComparison.Ordinal);
-            request.Headers.TryAddWithoutValidation(header[..colon], header[(colon + 1)..].Trim());
-        }
-
-        return await _client.SendAsync(request);
-    }
+    private Task<HttpResponseMessage> Send(string method, string url, params string[] headers) => Send(method, url, null, headers);
 
     private static async Task<string?> Code(HttpResponseMessage answer) => (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("code").GetString();
 
@@ -65,10 +42,10 @@ public sealed class AccessOverHttpTests : IAsyncLifetime
     {
         var basic = "Authorization: " + Basic("anna:correct horse");
         Assert.Equal(HttpStatusCode.OK, (await Send("GET", "/v1/files/", basic)).StatusCode);
-        _server.Options = new HttpOptions { TrustedProxies = [IPNetwork.Parse("127.0.0.0/8")] };
+        Server.Options = new HttpOptions { TrustedProxies = [IPNetwork.Parse("127.0.0.0/8")] };
         Assert.Equal(HttpStatusCode.Forbidden, (await Send("GET", "/v1/files/", basic, "X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: http")).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await Send("GET", "/v1/files/", basic, "X-Forwarded-For: 203.0.113.9", "X-Forwarded-Proto: https")).StatusCode);
-        Assert.Equal("203.0.113.9", _server.Authenticator.LastPeer!.Address.ToString());
+        Assert.Equal("203.0.113.9", Server.Authenticator.LastPeer!.Address.ToString());
     }
 
     [Theory(Timeout = 30_000)]
@@ -76,7 +53,7 @@ public sealed class AccessOverHttpTests : IAsyncLifetime
     [InlineData("EdDSA")]
     public async Task A_token_has_fewer_rights_and_dies_with_its_maker(string algorithm)
     {
-        using var anna = _server.Client();
+        using var anna = Server.Client();
         await anna.PutAsync("/v1/files/in/a", new ByteArrayContent([1]));
         var answer = await anna.PostAsJsonAsync("/v1/auth/token", new { scope = "read", path = "/in", algorithm });
         var token = (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("access_token").GetString()!;
@@ -86,7 +63,7 @@ public sealed class AccessOverHttpTests : IAsyncLifetime
         Assert.Equal(("anna", "read", "/in"), (who.GetProperty("user").GetString(), who.GetProperty("scopes").GetString(), who.GetProperty("path").GetString()));
         var damaged = token[..^4] + (token.EndsWith("AAAA", StringComparison.Ordinal) ? "BBBB" : "AAAA");
         Assert.Equal(HttpStatusCode.Unauthorized, (await Send("GET", "/v1/files/in/a", "Authorization: Bearer " + damaged)).StatusCode);
-        _server.Authenticator.StillValid = p => p.CredentialId != "k1";
+        Server.Authenticator.StillValid = p => p.CredentialId != "k1";
         Assert.Equal(HttpStatusCode.Unauthorized, (await Send("GET", "/v1/files/in/a", "Authorization: Bearer " + token)).StatusCode);
     }
 
@@ -101,7 +78,7 @@ public sealed class AccessOverHttpTests : IAsyncLifetime
     [Fact(Timeout = 30_000)]
     public async Task A_browser_session_needs_its_csrf_token_to_change_things()
     {
-        var login = await _client.PostAsJsonAsync("/v1/auth/login", new { user = "anna", password = "correct horse" });
+        var login = await Client.PostAsJsonAsync("/v1/auth/login", new { user = "anna", password = "correct horse" });
         var cookie = login.Headers.GetValues("Set-Cookie").Single();
         Assert.Contains("httponly", cookie, StringComparison.OrdinalIgnoreCase);
         Assert.Contains("samesite=strict", cookie, StringComparison.OrdinalIgnoreCase);
@@ -111,15 +88,15 @@ public sealed class AccessOverHttpTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.Forbidden, (await Send("DELETE", "/v1/files/x", pair)).StatusCode);
         Assert.Equal(HttpStatusCode.Forbidden, (await Send("DELETE", "/v1/files/x", pair, "X-CSRF-Token: " + csrf, "Sec-Fetch-Site: cross-site")).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await Send("DELETE", "/v1/files/x", pair, "X-CSRF-Token: " + csrf)).StatusCode);
-        Assert.True(_server.Sessions.Kill(_server.Sessions.List().Single().Id));
+        Assert.True(Server.Sessions.Kill(Server.Sessions.List().Single().Id));
         Assert.Equal(HttpStatusCode.Unauthorized, (await Send("GET", "/v1/files/", pair)).StatusCode);
-        Assert.Equal(HttpStatusCode.Unauthorized, (await _client.PostAsJsonAsync("/v1/auth/login", new { user = "anna", password = "wrong" })).StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await Client.PostAsJsonAsync("/v1/auth/login", new { user = "anna", password = "wrong" })).StatusCode);
     }
 
     [Fact(Timeout = 30_000)]
     public async Task A_signed_url_opens_its_path_and_nothing_else()
     {
-        using var anna = _server.Client();
+        using var anna = Server.Client();
         await anna.PutAsync("/v1/files/s/a", new ByteArrayContent([1]));
         var url = (await (await anna.PostAsJsonAsync("/v1/sign", new { path = "/s/a" })).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("url").GetString()!;
         Assert.Equal(HttpStatusCode.OK, (await Send("GET", url)).StatusCode);
@@ -128,14 +105,14 @@ public sealed class AccessOverHttpTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.Forbidden, (await Send("GET", url.Replace("x=1", "x=2", StringComparison.Ordinal))).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await Send("GET", "/v1/whoami?" + new Uri(url).Query[1..])).StatusCode);
         var put = (await (await anna.PostAsJsonAsync("/v1/sign", new { path = "/s/new", method = "PUT" })).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("url").GetString()!;
-        Assert.Equal(HttpStatusCode.Created, (await _client.PutAsync(put, new ByteArrayContent([2]))).StatusCode);
+        Assert.Equal(HttpStatusCode.Created, (await Client.PutAsync(put, new ByteArrayContent([2]))).StatusCode);
         Assert.Equal(HttpStatusCode.BadRequest, (await anna.PostAsJsonAsync("/v1/sign", new { path = "/s/a", seconds = 99_999_999 })).StatusCode);
     }
 
     [Fact(Timeout = 30_000)]
     public async Task A_limiter_answers_429_with_the_headers_in_use()
     {
-        _server.Coordinator.Left = 0;
+        Server.Coordinator.Left = 0;
         var answer = await Send("GET", "/v1/files/", "Authorization: Bearer " + HttpServer.Token);
         Assert.Equal(HttpStatusCode.TooManyRequests, answer.StatusCode);
         Assert.Equal("2", answer.Headers.GetValues("Retry-After").Single());
@@ -187,7 +164,7 @@ public sealed class AccessOverHttpTests : IAsyncLifetime
     [InlineData("/v1/nothing", 404)]
     public async Task Path_tricks_are_refused(string target, int status)
     {
-        using var raw = await RawHttp.ConnectAsync(_server.Address);
+        using var raw = await RawHttp.ConnectAsync(Server.Address);
         await raw.WriteAsync($"GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {HttpServer.Token}\r\nConnection: close\r\n\r\n");
         var answer = await raw.ReadToEndAsync();
         Assert.StartsWith($"HTTP/1.1 {status} ", answer, StringComparison.Ordinal);
@@ -216,7 +193,7 @@ public sealed class AccessOverHttpTests : IAsyncLifetime
     [InlineData("/v1/auth/token", "{\"scope\":\"everything\"}", 400)]
     public async Task Malformed_json_is_refused_in_words(string url, string json, int status)
     {
-        using var anna = _server.Client();
+        using var anna = Server.Client();
         var answer = await anna.PostAsync(url, new StringContent(json, Encoding.UTF8, "application/json"));
         Assert.Equal(status, (int)answer.StatusCode);
         Assert.NotEmpty((await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("detail").GetString()!);
@@ -228,7 +205,7 @@ public sealed class AccessOverHttpTests : IAsyncLifetime
         var answer = await Send("DELETE", "/v1/whoami", "Authorization: Bearer " + HttpServer.Token);
         Assert.Equal(HttpStatusCode.MethodNotAllowed, answer.StatusCode);
         Assert.Equal(["GET"], answer.Content.Headers.Allow);
-        using var anna = _server.Client();
+        using var anna = Server.Client();
         var huge = await anna.PostAsync("/v1/bulk", new StringContent(new string(' ', HttpLimits.JsonBodyBytesMax + 1), Encoding.UTF8, "application/json"));
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, huge.StatusCode);
         Assert.Equal(HttpStatusCode.UnsupportedMediaType, (await anna.PostAsync("/v1/bulk", new StringContent("{}", Encoding.UTF8, "text/plain"))).StatusCode);
@@ -240,7 +217,7 @@ public sealed class AccessOverHttpTests : IAsyncLifetime
         var answer = await Send("GET", "/v1/files/", "Authorization: Bearer " + HttpServer.Token, "X-Forwarded-For: 203.0.113.9");
         Assert.Equal(HttpStatusCode.UpgradeRequired, answer.StatusCode);
         Assert.Contains("trusted_proxies", (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("detail").GetString(), StringComparison.Ordinal);
-        _server.Options = new HttpOptions { AllowPlain = true };
+        Server.Options = new HttpOptions { AllowPlain = true };
         answer = await Send("GET", "/v1/files/", "Authorization: " + Basic("anna:correct horse"), "Forwarded: for=127.0.0.1");
         Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
     }
@@ -248,18 +225,18 @@ public sealed class AccessOverHttpTests : IAsyncLifetime
     [Fact(Timeout = 30_000)]
     public async Task Behind_a_trusted_proxy_the_limiter_counts_the_client()
     {
-        _server.Options = new HttpOptions { TrustedProxies = [IPNetwork.Parse("127.0.0.0/8"), IPNetwork.Parse("10.0.0.0/8")] };
+        Server.Options = new HttpOptions { TrustedProxies = [IPNetwork.Parse("127.0.0.0/8"), IPNetwork.Parse("10.0.0.0/8")] };
         await Send("GET", "/v1/whoami", "Authorization: Bearer " + HttpServer.Token, "X-Forwarded-Proto: https", "X-Forwarded-For: 198.51.100.7, 10.1.2.3");
-        Assert.Equal("anna@198.51.100.7", Assert.Single(_server.Coordinator.Keys));
+        Assert.Equal("anna@198.51.100.7", Assert.Single(Server.Coordinator.Keys));
         await Send("GET", "/v1/whoami", "Authorization: Bearer " + HttpServer.Token, "Forwarded: for=\"[2001:db8::1]:99\";proto=https, for=10.0.0.1;proto=https");
-        Assert.Contains("anna@2001:db8::1", _server.Coordinator.Keys);
+        Assert.Contains("anna@2001:db8::1", Server.Coordinator.Keys);
     }
 
     [Fact(Timeout = 30_000)]
     public async Task Other_origins_are_served_only_when_configured()
     {
         Assert.False((await Send("GET", "/", "Origin: https://a.example")).Headers.Contains("Access-Control-Allow-Origin"));
-        _server.Options = new HttpOptions { CorsOrigins = ["https://a.example"] };
+        Server.Options = new HttpOptions { CorsOrigins = ["https://a.example"] };
         var preflight = await Send("OPTIONS", "/v1/files/x", "Origin: https://a.example", "Access-Control-Request-Method: PUT");
         Assert.Equal(HttpStatusCode.NoContent, preflight.StatusCode);
         Assert.Equal("https://a.example", preflight.Headers.GetValues("Access-Control-Allow-Origin").Single());
@@ -272,7 +249,7 @@ public sealed class AccessOverHttpTests : IAsyncLifetime
         var page = await Send("GET", "/");
         Assert.Contains("script-src 'sha256-", page.Headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
         Assert.Contains("<title>fluxd</title>", await page.Content.ReadAsStringAsync(), StringComparison.Ordinal);
-        var document = await _client.GetFromJsonAsync<JsonElement>("/v1/openapi.json");
+        var document = await Client.GetFromJsonAsync<JsonElement>("/v1/openapi.json");
         var paths = document.GetProperty("paths");
         Assert.True(paths.GetProperty("/v1/files/{path}").TryGetProperty("put", out _));
         Assert.True(document.GetProperty("components").GetProperty("schemas").TryGetProperty("NodeEntry", out _));

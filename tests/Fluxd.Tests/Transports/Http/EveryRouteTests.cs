@@ -2,8 +2,6 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text.Json;
-using Fluxd.Testing;
-using Fluxd.Testing.Store;
 using Xunit;
 
 namespace Fluxd.Tests.Transports.Http;
@@ -12,29 +10,11 @@ namespace Fluxd.Tests.Transports.Http;
 /// One good call of each method of each path that the OpenAPI document names, over the real store. What the document
 /// gains and this table does not have fails here: no call ships that nobody ever made.
 /// </summary>
-public sealed class EveryRouteTests : IAsyncLifetime
+public sealed class EveryRouteTests : HttpOverTheStoreTest
 {
     private const string Tus = "Tus-Resumable: 1.0.0";
 
-    private readonly TestTrees _trees = new();
-    private readonly HttpServer _server = new();
     private readonly HashSet<string> _made = [];
-    private HttpClient _client = null!;
-
-    public async Task InitializeAsync()
-    {
-        (_server.Files, _server.Uploads, _server.Chunks) = (_trees.Files, _trees.Uploads, _trees.Chunks);
-        (_server.Versions, _server.ChangeFeed) = (_trees.Versions, _trees.Feed);
-        await _server.StartAsync();
-        _client = _server.Client();
-    }
-
-    public async Task DisposeAsync()
-    {
-        _client.Dispose();
-        await _server.DisposeAsync();
-        await _trees.DisposeAsync();
-    }
 
     [Fact(Timeout = 120_000)]
     public async Task Every_call_of_the_document_was_made_and_did_what_it_says()
@@ -48,7 +28,7 @@ public sealed class EveryRouteTests : IAsyncLifetime
         await Identity();
         await Rest();
 
-        var document = await _client.GetFromJsonAsync<JsonElement>("/v1/openapi.json");
+        var document = await Client.GetFromJsonAsync<JsonElement>("/v1/openapi.json");
         var promised = document.GetProperty("paths").EnumerateObject()
             .SelectMany(path => path.Value.EnumerateObject().Select(method => $"{method.Name.ToUpperInvariant()} {path.Name}"))
             .Where(call => call.Split(' ')[0] is "GET" or "HEAD" or "PUT" or "POST" or "PATCH" or "DELETE" or "OPTIONS")
@@ -87,12 +67,12 @@ public sealed class EveryRouteTests : IAsyncLifetime
         var versions = (await Json(200, "GET", "/v1/versions/{path}", "/v1/versions/a/b.txt")).GetProperty("versions");
         var oldest = versions.EnumerateArray().Last().GetProperty("version").GetInt64();
         await Json(200, "POST", "/v1/restore", "/v1/restore", new { path = "/a/b.txt", version = oldest });
-        Assert.Equal("hello", await _client.GetStringAsync("/v1/files/a/b.txt"));
+        Assert.Equal("hello", await Client.GetStringAsync("/v1/files/a/b.txt"));
 
         await Call(204, "DELETE", "/v1/files/{path}", "/v1/files/a/b.txt");
         var removed = Assert.Single((await Json(200, "GET", "/v1/trash", "/v1/trash")).GetProperty("entries").EnumerateArray()).GetProperty("id").GetInt64();
         Assert.Equal("/back.txt", (await Json(200, "POST", "/v1/trash/{id}", $"/v1/trash/{removed}", new { to = "/back.txt" })).GetProperty("path").GetString());
-        Assert.Equal("hello", await _client.GetStringAsync("/v1/files/back.txt"));
+        Assert.Equal("hello", await Client.GetStringAsync("/v1/files/back.txt"));
 
         await Call(204, "DELETE", "/v1/files/{path}", "/v1/files/back.txt");
         var again = Assert.Single((await Json(200, "GET", "/v1/trash", "/v1/trash")).GetProperty("entries").EnumerateArray()).GetProperty("id").GetInt64();
@@ -112,13 +92,13 @@ public sealed class EveryRouteTests : IAsyncLifetime
         Assert.Equal(4, (await Json(200, "GET", "/v1/uploads/{id}", href)).GetProperty("offset").GetInt64());
         Assert.Single((await Json(200, "GET", "/v1/uploads", "/v1/uploads")).GetProperty("uploads").EnumerateArray());
         Assert.Equal("completed", (await Json(200, "POST", "/v1/uploads/{id}/complete", href + "/complete")).GetProperty("state").GetString());
-        Assert.Equal(new byte[] { 1, 2, 3, 4 }, await _client.GetByteArrayAsync("/v1/files/up.bin"));
+        Assert.Equal(new byte[] { 1, 2, 3, 4 }, await Client.GetByteArrayAsync("/v1/files/up.bin"));
 
         var other = (await Json(201, "POST", "/v1/uploads", "/v1/uploads", new { path = "/other", size = 4 })).GetProperty("href").GetString()!;
         await Call(204, "POST", "/v1/uploads/{id}", other, [1, 2], "X-HTTP-Method-Override: PATCH", "Upload-Offset: 0");
         _made.Remove("POST /v1/uploads/{id}"); // the PATCH by another name
         await Call(204, "DELETE", "/v1/uploads/{id}", other);
-        Assert.Equal(HttpStatusCode.NotFound, (await _client.GetAsync(other)).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await Client.GetAsync(other)).StatusCode);
 
         using var tar = new MemoryStream();
         await using (var writer = new System.Formats.Tar.TarWriter(tar, leaveOpen: true))
@@ -127,7 +107,7 @@ public sealed class EveryRouteTests : IAsyncLifetime
         }
 
         await Call(200, "POST", "/v1/batch", "/v1/batch?path=/batch", tar.ToArray());
-        Assert.Equal(new byte[] { 7 }, await _client.GetByteArrayAsync("/v1/files/batch/one"));
+        Assert.Equal(new byte[] { 7 }, await Client.GetByteArrayAsync("/v1/files/batch/one"));
     }
 
     private async Task Delta()
@@ -143,7 +123,7 @@ public sealed class EveryRouteTests : IAsyncLifetime
         var recipe = new { offset = 0, chunks = new[] { new { hash = a, length = first.Length }, new { hash = b, length = second.Length } } };
         Assert.Empty((await Json(200, "POST", "/v1/uploads/{id}/recipe", href + "/recipe", recipe)).GetProperty("missing").EnumerateArray());
         await Json(200, "POST", "/v1/uploads/{id}/complete", href + "/complete");
-        Assert.Equal("first chunksecond chunk", await _client.GetStringAsync("/v1/files/delta"));
+        Assert.Equal("first chunksecond chunk", await Client.GetStringAsync("/v1/files/delta"));
     }
 
     private async Task Feed()
@@ -153,7 +133,7 @@ public sealed class EveryRouteTests : IAsyncLifetime
         Assert.Equal("applied", pushed.GetProperty("results")[0].GetProperty("result").GetString());
         Assert.True((await Json(200, "GET", "/v1/stats", "/v1/stats")).GetProperty("oplogSize").GetInt64() > 0);
         var request = new HttpRequestMessage(HttpMethod.Get, "/v1/events?cursor=0");
-        using var events = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        using var events = await Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         Assert.Equal("text/event-stream", events.Content.Headers.ContentType!.MediaType);
         using var reader = new StreamReader(await events.Content.ReadAsStreamAsync());
         while (await reader.ReadLineAsync() is { } line && !line.StartsWith("data:", StringComparison.Ordinal))
@@ -169,7 +149,7 @@ public sealed class EveryRouteTests : IAsyncLifetime
         var token = (await Json(200, "POST", "/v1/auth/token", "/v1/auth/token", new { scope = "read" })).GetProperty("access_token").GetString();
         Assert.NotNull(token);
         var link = (await Json(200, "POST", "/v1/sign", "/v1/sign", new { path = "/delta" })).GetProperty("url").GetString()!;
-        using var nobody = _server.Client(token: null);
+        using var nobody = Server.Client(token: null);
         Assert.Equal("first chunksecond chunk", await nobody.GetStringAsync(link));
 
         var login = await nobody.PostAsJsonAsync("/v1/auth/login", new { user = "anna", password = "correct horse" });
@@ -206,17 +186,7 @@ public sealed class EveryRouteTests : IAsyncLifetime
 
     private async Task<HttpResponseMessage> Call(int status, string method, string pattern, string url, byte[]? body = null, params string[] headers)
     {
-        var request = new HttpRequestMessage(new HttpMethod(method), url) { Content = body is null ? null : new ByteArrayContent(body) };
-        foreach (var header in headers)
-        {
-            var colon = header.IndexOf(':', StringComparison.Ordinal);
-            if (!request.Headers.TryAddWithoutValidation(header[..colon], header[(colon + 1)..].Trim()))
-            {
-                request.Content!.Headers.TryAddWithoutValidation(header[..colon], header[(colon + 1)..].Trim());
-            }
-        }
-
-        var answer = await _client.SendAsync(request);
+        var answer = await Send(method, url, body, headers);
         Assert.True((int)answer.StatusCode == status, $"{method} {url} answered {(int)answer.StatusCode}: {await answer.Content.ReadAsStringAsync()}");
         _made.Add($"{method} {pattern}");
         return answer;

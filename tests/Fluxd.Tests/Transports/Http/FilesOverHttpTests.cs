@@ -8,30 +8,15 @@ using Xunit;
 
 namespace Fluxd.Tests.Transports.Http;
 
-public sealed class FilesOverHttpTests : IAsyncLifetime
+public sealed class FilesOverHttpTests : HttpTest
 {
-    private readonly HttpServer _server = new();
-    private HttpClient _client = null!;
-
-    public async Task InitializeAsync()
-    {
-        await _server.StartAsync();
-        _client = _server.Client();
-    }
-
-    public async Task DisposeAsync()
-    {
-        _client.Dispose();
-        await _server.DisposeAsync();
-    }
-
     private static readonly byte[] Digits = Encoding.ASCII.GetBytes("0123456789");
 
     private async Task<HttpResponseMessage> Put(string path, byte[] bytes, Action<HttpRequestMessage>? change = null)
     {
         var request = new HttpRequestMessage(HttpMethod.Put, "/v1/files/" + path) { Content = new ByteArrayContent(bytes) };
         change?.Invoke(request);
-        return await _client.SendAsync(request);
+        return await Client.SendAsync(request);
     }
 
     private async Task<HttpResponseMessage> Get(string path, params (string Name, string Value)[] headers)
@@ -42,7 +27,7 @@ public sealed class FilesOverHttpTests : IAsyncLifetime
             request.Headers.TryAddWithoutValidation(name, value);
         }
 
-        return await _client.SendAsync(request);
+        return await Client.SendAsync(request);
     }
 
     [Fact(Timeout = 30_000)]
@@ -156,7 +141,7 @@ public sealed class FilesOverHttpTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.PreconditionFailed, (await Put("w", [2], r => r.Headers.IfMatch.Add(tag))).StatusCode);
         var remove = new HttpRequestMessage(HttpMethod.Delete, "/v1/files/w");
         remove.Headers.IfMatch.Add(tag);
-        Assert.Equal(HttpStatusCode.PreconditionFailed, (await _client.SendAsync(remove)).StatusCode);
+        Assert.Equal(HttpStatusCode.PreconditionFailed, (await Client.SendAsync(remove)).StatusCode);
         Assert.Equal(new byte[] { 1 }, await (await Get("w")).Content.ReadAsByteArrayAsync());
     }
 
@@ -178,7 +163,7 @@ public sealed class FilesOverHttpTests : IAsyncLifetime
     public async Task Head_has_the_headers_and_no_body()
     {
         await Put("h.html", Digits);
-        var head = await _client.SendAsync(new HttpRequestMessage(HttpMethod.Head, "/v1/files/h.html"));
+        var head = await Client.SendAsync(new HttpRequestMessage(HttpMethod.Head, "/v1/files/h.html"));
         Assert.Equal(10, head.Content.Headers.ContentLength);
         Assert.Equal("attachment; filename=\"h.html\"", head.Content.Headers.GetValues("Content-Disposition").Single());
     }
@@ -190,7 +175,7 @@ public sealed class FilesOverHttpTests : IAsyncLifetime
     {
         Assert.Equal(HttpStatusCode.Created, (await Put(name, Digits)).StatusCode);
         Assert.Equal(disposition, (await Get(name)).Content.Headers.GetValues("Content-Disposition").Single());
-        var listing = await _client.GetFromJsonAsync<JsonElement>("/v1/files/");
+        var listing = await Client.GetFromJsonAsync<JsonElement>("/v1/files/");
         Assert.Equal("/v1/files/" + name, listing.GetProperty("entries")[0].GetProperty("href").GetString());
     }
 
@@ -202,12 +187,12 @@ public sealed class FilesOverHttpTests : IAsyncLifetime
             await Put("f/" + name, new byte[size]);
         }
 
-        var page = await _client.GetFromJsonAsync<JsonElement>("/v1/files/f/?limit=2");
+        var page = await Client.GetFromJsonAsync<JsonElement>("/v1/files/f/?limit=2");
         Assert.Equal(["a", "b"], page.GetProperty("entries").EnumerateArray().Select(e => e.GetProperty("name").GetString()));
-        page = await _client.GetFromJsonAsync<JsonElement>("/v1/files/f/?limit=2&cursor=" + Uri.EscapeDataString(page.GetProperty("next").GetString()!));
+        page = await Client.GetFromJsonAsync<JsonElement>("/v1/files/f/?limit=2&cursor=" + Uri.EscapeDataString(page.GetProperty("next").GetString()!));
         Assert.Equal(["c"], page.GetProperty("entries").EnumerateArray().Select(e => e.GetProperty("name").GetString()));
         Assert.False(page.TryGetProperty("next", out _));
-        page = await _client.GetFromJsonAsync<JsonElement>("/v1/files/f?sort=size&order=desc");
+        page = await Client.GetFromJsonAsync<JsonElement>("/v1/files/f?sort=size&order=desc");
         Assert.Equal(["a", "c", "b"], page.GetProperty("entries").EnumerateArray().Select(e => e.GetProperty("name").GetString()));
         Assert.Equal(HttpStatusCode.BadRequest, (await Get("f/?sort=colour")).StatusCode);
         Assert.Equal(HttpStatusCode.BadRequest, (await Get("f/?limit=-1")).StatusCode);
@@ -217,13 +202,13 @@ public sealed class FilesOverHttpTests : IAsyncLifetime
     public async Task Move_copy_mkdir_bulk_and_metadata_work()
     {
         await Put("x/one", Digits);
-        Assert.Equal(HttpStatusCode.Created, (await _client.PostAsJsonAsync("/v1/copy", new { from = "/x/one", to = "/y/two", parents = true })).StatusCode);
-        Assert.Equal(HttpStatusCode.OK, (await _client.PostAsJsonAsync("/v1/move", new { from = "/x/one", to = "/y/three" })).StatusCode);
-        Assert.Equal(HttpStatusCode.Conflict, (await _client.PostAsJsonAsync("/v1/move", new { from = "/y/two", to = "/y/three" })).StatusCode);
-        Assert.Equal(HttpStatusCode.Created, (await _client.PostAsJsonAsync("/v1/folders", new { path = "/z/deep" })).StatusCode);
-        var meta = await _client.PatchAsJsonAsync("/v1/meta/y/two", new { mode = "600", modifiedAt = "2020-01-02T03:04:05Z" });
+        Assert.Equal(HttpStatusCode.Created, (await Client.PostAsJsonAsync("/v1/copy", new { from = "/x/one", to = "/y/two", parents = true })).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await Client.PostAsJsonAsync("/v1/move", new { from = "/x/one", to = "/y/three" })).StatusCode);
+        Assert.Equal(HttpStatusCode.Conflict, (await Client.PostAsJsonAsync("/v1/move", new { from = "/y/two", to = "/y/three" })).StatusCode);
+        Assert.Equal(HttpStatusCode.Created, (await Client.PostAsJsonAsync("/v1/folders", new { path = "/z/deep" })).StatusCode);
+        var meta = await Client.PatchAsJsonAsync("/v1/meta/y/two", new { mode = "600", modifiedAt = "2020-01-02T03:04:05Z" });
         Assert.Equal("600", (await meta.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("mode").GetString());
-        var bulk = await _client.PostAsJsonAsync("/v1/bulk", new { operations = new object[] { new { op = "remove", path = "/y" }, new { op = "remove", path = "/nowhere" }, new { op = "fly", path = "/z" } } });
+        var bulk = await Client.PostAsJsonAsync("/v1/bulk", new { operations = new object[] { new { op = "remove", path = "/y" }, new { op = "remove", path = "/nowhere" }, new { op = "fly", path = "/z" } } });
         var results = (await bulk.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("results");
         Assert.Equal([204, 404, 400], results.EnumerateArray().Select(r => r.GetProperty("status").GetInt32()));
     }
@@ -235,7 +220,7 @@ public sealed class FilesOverHttpTests : IAsyncLifetime
     {
         await Put("t/a.txt", Digits);
         await Put("t/sub/b.bin", new byte[300_000]);
-        using var stream = new MemoryStream(await _client.GetByteArrayAsync($"/v1/archive/t?format={format}"));
+        using var stream = new MemoryStream(await Client.GetByteArrayAsync($"/v1/archive/t?format={format}"));
         if (format == "zip")
         {
             using var zip = new System.IO.Compression.ZipArchive(stream);
@@ -269,12 +254,12 @@ public sealed class FilesOverHttpTests : IAsyncLifetime
             await writer.WriteEntryAsync(new System.Formats.Tar.PaxTarEntry(System.Formats.Tar.TarEntryType.RegularFile, "../escape") { DataStream = new MemoryStream(Digits) });
         }
 
-        var answer = await _client.PostAsync("/v1/batch?path=/in", new ByteArrayContent(tar.ToArray()));
+        var answer = await Client.PostAsync("/v1/batch?path=/in", new ByteArrayContent(tar.ToArray()));
         var lines = (await answer.Content.ReadAsStringAsync()).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement).ToList();
         Assert.Equal(201, lines.Count);
         Assert.Equal(200, lines.Count(l => l.GetProperty("status").GetInt32() == 201));
         Assert.Equal(400, lines.Single(l => l.GetProperty("index").GetInt32() == 200).GetProperty("status").GetInt32());
-        Assert.Equal("file 123", await _client.GetStringAsync("/v1/files/in/many/4/f123"));
+        Assert.Equal("file 123", await Client.GetStringAsync("/v1/files/in/many/4/f123"));
         Assert.Equal(HttpStatusCode.NotFound, (await Get("escape")).StatusCode);
     }
 
@@ -282,9 +267,9 @@ public sealed class FilesOverHttpTests : IAsyncLifetime
     public async Task Another_user_sees_none_of_it_and_a_reader_changes_nothing()
     {
         await Put("private", Digits);
-        using var bert = _server.Client("flx_bert");
+        using var bert = Server.Client("flx_bert");
         Assert.Equal(HttpStatusCode.NotFound, (await bert.GetAsync("/v1/files/private")).StatusCode);
-        using var reader = _server.Client(HttpServer.ReadToken);
+        using var reader = Server.Client(HttpServer.ReadToken);
         Assert.Equal(HttpStatusCode.OK, (await reader.GetAsync("/v1/files/private")).StatusCode);
         Assert.Equal(HttpStatusCode.Forbidden, (await reader.PutAsync("/v1/files/private", new ByteArrayContent([1]))).StatusCode);
         Assert.Equal(HttpStatusCode.Forbidden, (await reader.DeleteAsync("/v1/files/private")).StatusCode);
@@ -294,9 +279,9 @@ public sealed class FilesOverHttpTests : IAsyncLifetime
     public async Task The_checksum_call_reads_once_and_remembers()
     {
         await Put("s", Digits);
-        var answer = await _client.GetFromJsonAsync<JsonElement>("/v1/checksums/s?algorithm=sha-256");
+        var answer = await Client.GetFromJsonAsync<JsonElement>("/v1/checksums/s?algorithm=sha-256");
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(Digits)), answer.GetProperty("hex").GetString());
-        Assert.NotNull(await _server.Memory.FindDigestAsync(People.Anna, Fluxd.Core.Files.FilePath.Parse("/s"), Fluxd.Core.Files.DigestAlgorithm.Sha256, CancellationToken.None));
+        Assert.NotNull(await Server.Memory.FindDigestAsync(People.Anna, Fluxd.Core.Files.FilePath.Parse("/s"), Fluxd.Core.Files.DigestAlgorithm.Sha256, CancellationToken.None));
     }
 
     [Fact(Timeout = 30_000)]

@@ -3,47 +3,12 @@ using System.Net.Http.Json;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Fluxd.Testing;
-using Fluxd.Testing.Store;
 using Xunit;
 
 namespace Fluxd.Tests.Transports.Http;
 
-/// <summary>The API over the real trees, uploads, versions and feed, on a real catalogue and real packs.</summary>
-public sealed class OverTheStoreTests : IAsyncLifetime
+public sealed class OverTheStoreTests : HttpOverTheStoreTest
 {
-    private readonly TestTrees _trees = new();
-    private readonly HttpServer _server = new();
-    private HttpClient _client = null!;
-
-    public async Task InitializeAsync()
-    {
-        (_server.Files, _server.Uploads, _server.Versions, _server.ChangeFeed) = (_trees.Files, _trees.Uploads, _trees.Versions, _trees.Feed);
-        await _server.StartAsync();
-        _client = _server.Client();
-    }
-
-    public async Task DisposeAsync()
-    {
-        _client.Dispose();
-        await _server.DisposeAsync();
-        await _trees.DisposeAsync();
-    }
-
-    private async Task<HttpResponseMessage> Send(string method, string url, byte[]? body, params string[] headers)
-    {
-        var request = new HttpRequestMessage(new HttpMethod(method), url) { Content = body is null ? null : new ByteArrayContent(body) };
-        foreach (var header in headers)
-        {
-            var colon = header.IndexOf(':', StringComparison.Ordinal);
-            if (!request.Headers.TryAddWithoutValidation(header[..colon], header[(colon + 1)..].Trim()))
-            {
-                request.Content!.Headers.TryAddWithoutValidation(header[..colon], header[(colon + 1)..].Trim());
-            }
-        }
-
-        return await _client.SendAsync(request);
-    }
-
     [Theory(Timeout = 60_000)]
     [InlineData(0)]
     [InlineData(4096)]
@@ -73,7 +38,7 @@ public sealed class OverTheStoreTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.NoContent, (await Send("PUT", "/v1/files/a", [3], "If-Match: " + tag)).StatusCode);
         Assert.Equal(HttpStatusCode.PreconditionFailed, (await Send("PUT", "/v1/files/a", [4], "If-Match: " + tag)).StatusCode);
         Assert.Equal(HttpStatusCode.PreconditionFailed, (await Send("DELETE", "/v1/files/a", null, "If-Match: " + tag)).StatusCode);
-        Assert.Equal(new byte[] { 3 }, await _client.GetByteArrayAsync("/v1/files/a"));
+        Assert.Equal(new byte[] { 3 }, await Client.GetByteArrayAsync("/v1/files/a"));
     }
 
     [Fact(Timeout = 60_000)]
@@ -85,24 +50,24 @@ public sealed class OverTheStoreTests : IAsyncLifetime
         var location = created.Headers.Location!.OriginalString;
         for (var offset = 0; offset < bytes.Length; offset += 4_000_000)
         {
-            Assert.Equal(HttpStatusCode.NotFound, (await _client.GetAsync("/v1/files/up/load")).StatusCode);
+            Assert.Equal(HttpStatusCode.NotFound, (await Client.GetAsync("/v1/files/up/load")).StatusCode);
             var part = bytes[offset..Math.Min(bytes.Length, offset + 4_000_000)];
             Assert.Equal(HttpStatusCode.NoContent, (await Send("PATCH", location, part, tus, "Content-Type: application/offset+octet-stream", $"Upload-Offset: {offset}")).StatusCode);
         }
 
-        Assert.Equal(bytes, await _client.GetByteArrayAsync("/v1/files/up/load"));
-        Assert.Equal("completed", (await _client.GetFromJsonAsync<JsonElement>(location)).GetProperty("state").GetString());
+        Assert.Equal(bytes, await Client.GetByteArrayAsync("/v1/files/up/load"));
+        Assert.Equal("completed", (await Client.GetFromJsonAsync<JsonElement>(location)).GetProperty("state").GetString());
     }
 
     [Fact(Timeout = 60_000)]
     public async Task A_cut_put_shows_nothing_and_a_cut_part_resumes()
     {
-        var created = await (await _client.PostAsJsonAsync("/v1/uploads", new { path = "/cut", size = 10 })).Content.ReadFromJsonAsync<JsonElement>();
+        var created = await (await Client.PostAsJsonAsync("/v1/uploads", new { path = "/cut", size = 10 })).Content.ReadFromJsonAsync<JsonElement>();
         var href = created.GetProperty("href").GetString()!;
-        using (var raw = await RawHttp.ConnectAsync(_server.Address))
+        using (var raw = await RawHttp.ConnectAsync(Server.Address))
         {
             await raw.WriteAsync($"PATCH {href} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {HttpServer.Token}\r\nUpload-Offset: 0\r\nContent-Length: 10\r\n\r\n0123");
-            while (_server.Transfers.Recent(100).Sum(t => t.BytesAccepted) < 4)
+            while (Server.Transfers.Recent(100).Sum(t => t.BytesAccepted) < 4)
             {
                 await Task.Delay(5);
             }
@@ -112,13 +77,13 @@ public sealed class OverTheStoreTests : IAsyncLifetime
         HttpResponseMessage answer;
         do
         {
-            var offset = (await _client.GetFromJsonAsync<JsonElement>(href)).GetProperty("offset").GetInt64();
+            var offset = (await Client.GetFromJsonAsync<JsonElement>(href)).GetProperty("offset").GetInt64();
             var rest = "0123456789"u8.ToArray()[(int)offset..];
             answer = await Send("PATCH", href, rest, "Content-Type: application/partial-upload", $"Upload-Offset: {offset}", "Upload-Complete: ?1");
         }
         while (answer.StatusCode == HttpStatusCode.Conflict);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-        Assert.Equal("0123456789", await _client.GetStringAsync("/v1/files/cut"));
+        Assert.Equal("0123456789", await Client.GetStringAsync("/v1/files/cut"));
     }
 
     [Theory(Timeout = 120_000)]
@@ -127,7 +92,7 @@ public sealed class OverTheStoreTests : IAsyncLifetime
     public async Task The_same_ranges_from_two_clients_at_once_are_there_once(string protocol)
     {
         var bytes = RandomNumberGenerator.GetBytes(6_000_000);
-        var created = await (await _client.PostAsJsonAsync("/v1/uploads", new { path = "/twice", size = bytes.Length })).Content.ReadFromJsonAsync<JsonElement>();
+        var created = await (await Client.PostAsJsonAsync("/v1/uploads", new { path = "/twice", size = bytes.Length })).Content.ReadFromJsonAsync<JsonElement>();
         var href = created.GetProperty("href").GetString()!;
 
         // Neither knows of the other: each sends from where it believes the upload to stand, and asks when told off.
@@ -143,14 +108,14 @@ public sealed class OverTheStoreTests : IAsyncLifetime
                 Assert.True(answer.IsSuccessStatusCode || answer.StatusCode is HttpStatusCode.Conflict or HttpStatusCode.BadRequest, await answer.Content.ReadAsStringAsync());
                 offset = answer.IsSuccessStatusCode
                     ? long.Parse(answer.Headers.GetValues("Upload-Offset").Single(), System.Globalization.CultureInfo.InvariantCulture)
-                    : (await _client.GetFromJsonAsync<JsonElement>(href)).GetProperty("offset").GetInt64();
+                    : (await Client.GetFromJsonAsync<JsonElement>(href)).GetProperty("offset").GetInt64();
             }
         }
 
         await Task.WhenAll(SendAll(), SendAll());
-        Assert.Equal("completed", (await (await _client.PostAsync(href + "/complete", null)).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("state").GetString());
-        Assert.Equal(bytes, await _client.GetByteArrayAsync("/v1/files/twice"));
-        Assert.Single((await _client.GetFromJsonAsync<JsonElement>("/v1/versions/twice")).GetProperty("versions").EnumerateArray());
+        Assert.Equal("completed", (await (await Client.PostAsync(href + "/complete", null)).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("state").GetString());
+        Assert.Equal(bytes, await Client.GetByteArrayAsync("/v1/files/twice"));
+        Assert.Single((await Client.GetFromJsonAsync<JsonElement>("/v1/versions/twice")).GetProperty("versions").EnumerateArray());
     }
 
     [Fact(Timeout = 120_000)]
@@ -161,7 +126,7 @@ public sealed class OverTheStoreTests : IAsyncLifetime
         {
             var answers = await Task.WhenAll(both.Select(bytes => Send("PUT", "/v1/files/one", bytes)));
             Assert.All(answers, answer => Assert.True(answer.IsSuccessStatusCode, answer.StatusCode.ToString()));
-            var shown = await _client.GetByteArrayAsync("/v1/files/one");
+            var shown = await Client.GetByteArrayAsync("/v1/files/one");
             Assert.Contains(both, bytes => bytes.AsSpan().SequenceEqual(shown));
         }
     }
@@ -171,18 +136,18 @@ public sealed class OverTheStoreTests : IAsyncLifetime
     {
         await Send("PUT", "/v1/files/v", [1]);
         await Send("PUT", "/v1/files/v", [2]);
-        var versions = (await _client.GetFromJsonAsync<JsonElement>("/v1/versions/v")).GetProperty("versions");
+        var versions = (await Client.GetFromJsonAsync<JsonElement>("/v1/versions/v")).GetProperty("versions");
         Assert.True(versions[0].GetProperty("isCurrent").GetBoolean());
         await Send("DELETE", "/v1/files/v", null);
-        var trash = (await _client.GetFromJsonAsync<JsonElement>("/v1/trash")).GetProperty("entries");
+        var trash = (await Client.GetFromJsonAsync<JsonElement>("/v1/trash")).GetProperty("entries");
         Assert.Equal("/v", trash[0].GetProperty("path").GetString());
-        Assert.Equal(HttpStatusCode.OK, (await _client.PostAsync($"/v1/trash/{trash[0].GetProperty("id").GetInt64()}", null)).StatusCode);
-        Assert.Equal(new byte[] { 2 }, await _client.GetByteArrayAsync("/v1/files/v"));
-        var changes = (await _client.GetFromJsonAsync<JsonElement>("/v1/pull?cursor=0")).GetProperty("changes");
+        Assert.Equal(HttpStatusCode.OK, (await Client.PostAsync($"/v1/trash/{trash[0].GetProperty("id").GetInt64()}", null)).StatusCode);
+        Assert.Equal(new byte[] { 2 }, await Client.GetByteArrayAsync("/v1/files/v"));
+        var changes = (await Client.GetFromJsonAsync<JsonElement>("/v1/pull?cursor=0")).GetProperty("changes");
         var ops = changes.EnumerateArray().Select(c => c.GetProperty("op").GetString()).ToList();
         Assert.Equal("put", ops[0]);
         Assert.Contains("remove", ops);
-        Assert.Equal(HttpStatusCode.OK, (await _client.GetAsync("/v1/snapshots")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await Client.GetAsync("/v1/snapshots")).StatusCode);
     }
 
     [Fact(Timeout = 60_000)]
@@ -197,9 +162,9 @@ public sealed class OverTheStoreTests : IAsyncLifetime
             }
         }
 
-        var answer = await _client.PostAsync("/v1/batch", new ByteArrayContent(tar.ToArray()));
+        var answer = await Client.PostAsync("/v1/batch", new ByteArrayContent(tar.ToArray()));
         Assert.Equal(300, (await answer.Content.ReadAsStringAsync()).Split('\n').Count(l => l.Contains("\"status\":201", StringComparison.Ordinal)));
-        Assert.Equal(BitConverter.GetBytes(222), await _client.GetByteArrayAsync("/v1/files/many/f222"));
-        Assert.Equal(300, (await _client.GetFromJsonAsync<JsonElement>("/v1/files/many/")).GetProperty("entries").GetArrayLength());
+        Assert.Equal(BitConverter.GetBytes(222), await Client.GetByteArrayAsync("/v1/files/many/f222"));
+        Assert.Equal(300, (await Client.GetFromJsonAsync<JsonElement>("/v1/files/many/")).GetProperty("entries").GetArrayLength());
     }
 }

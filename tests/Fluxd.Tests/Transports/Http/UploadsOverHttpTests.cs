@@ -9,40 +9,8 @@ using Xunit;
 
 namespace Fluxd.Tests.Transports.Http;
 
-public sealed class UploadsOverHttpTests : IAsyncLifetime
+public sealed class UploadsOverHttpTests : HttpTest
 {
-    private readonly HttpServer _server = new();
-    private HttpClient _client = null!;
-
-    public async Task InitializeAsync()
-    {
-        await _server.StartAsync();
-        _client = _server.Client();
-    }
-
-    public async Task DisposeAsync()
-    {
-        _client.Dispose();
-        await _server.DisposeAsync();
-    }
-
-    private async Task<HttpResponseMessage> Send(string method, string url, byte[]? body, params string[] headers)
-    {
-        var request = new HttpRequestMessage(new HttpMethod(method), url) { Content = body is null ? null : new ByteArrayContent(body) };
-        foreach (var header in headers)
-        {
-            var colon = header.IndexOf(':', StringComparison.Ordinal);
-            var (name, value) = (header[..colon], header[(colon + 1)..].Trim());
-            if (!request.Headers.TryAddWithoutValidation(name, value))
-            {
-                request.Content ??= new ByteArrayContent([]);
-                request.Content.Headers.TryAddWithoutValidation(name, value);
-            }
-        }
-
-        return await _client.SendAsync(request);
-    }
-
     private static string Meta(string key, string value) => $"{key} {Convert.ToBase64String(Encoding.UTF8.GetBytes(value))}";
 
     private static string One(HttpResponseMessage answer, string header) => answer.Headers.GetValues(header).Single();
@@ -64,11 +32,11 @@ public sealed class UploadsOverHttpTests : IAsyncLifetime
         var part = await Send("PATCH", location, "01234"u8.ToArray(), Tus, TusBody, "Upload-Offset: 0");
         Assert.Equal(HttpStatusCode.NoContent, part.StatusCode);
         Assert.Equal("5", One(part, "Upload-Offset"));
-        Assert.Equal(HttpStatusCode.NotFound, (await _client.GetAsync("/v1/files/new/t.bin")).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await Client.GetAsync("/v1/files/new/t.bin")).StatusCode);
         var head = await Send("HEAD", location, null, Tus);
         Assert.Equal(("5", "10", "no-store"), (One(head, "Upload-Offset"), One(head, "Upload-Length"), head.Headers.CacheControl!.ToString()));
         Assert.Equal("10", One(await Send("PATCH", location, "56789"u8.ToArray(), Tus, TusBody, "Upload-Offset: 5"), "Upload-Offset"));
-        Assert.Equal("0123456789", await _client.GetStringAsync("/v1/files/new/t.bin"));
+        Assert.Equal("0123456789", await Client.GetStringAsync("/v1/files/new/t.bin"));
         Assert.Equal("10", One(await Send("PATCH", location, [], Tus, TusBody, "Upload-Offset: 10"), "Upload-Offset"));
     }
 
@@ -118,7 +86,7 @@ public sealed class UploadsOverHttpTests : IAsyncLifetime
 
         var final = await Send("POST", "/v1/uploads", [], Tus, "Upload-Concat: final;" + string.Join(' ', parts), "Upload-Metadata: " + Meta("filename", "joined.txt"));
         Assert.Equal(HttpStatusCode.Created, final.StatusCode);
-        Assert.Equal("abcdef", await _client.GetStringAsync("/v1/files/joined.txt"));
+        Assert.Equal("abcdef", await Client.GetStringAsync("/v1/files/joined.txt"));
         var location = await CreateTus(10, "/gone");
         Assert.Equal(HttpStatusCode.NoContent, (await Send("DELETE", location, null, Tus)).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await Send("HEAD", location, null, Tus)).StatusCode);
@@ -131,7 +99,7 @@ public sealed class UploadsOverHttpTests : IAsyncLifetime
         var location = created.Headers.Location!.OriginalString;
         await Send("PATCH", location, "xy"u8.ToArray(), Tus, TusBody, "Upload-Offset: 0");
         await Send("PATCH", location, "z"u8.ToArray(), Tus, TusBody, "Upload-Offset: 2", "Upload-Length: 3");
-        Assert.Equal("xyz", await _client.GetStringAsync("/v1/files/later"));
+        Assert.Equal("xyz", await Client.GetStringAsync("/v1/files/later"));
     }
 
     [Fact(Timeout = 30_000)]
@@ -140,7 +108,7 @@ public sealed class UploadsOverHttpTests : IAsyncLifetime
         var answer = await Send("POST", "/v1/uploads?path=/d/whole", "hello"u8.ToArray(), "Upload-Complete: ?1", "Upload-Draft-Interop-Version: 8");
         Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
         Assert.Equal(("?1", "5"), (One(answer, "Upload-Complete"), One(answer, "Upload-Offset")));
-        Assert.Equal("hello", await _client.GetStringAsync("/v1/files/d/whole"));
+        Assert.Equal("hello", await Client.GetStringAsync("/v1/files/d/whole"));
     }
 
     [Fact(Timeout = 30_000)]
@@ -159,7 +127,7 @@ public sealed class UploadsOverHttpTests : IAsyncLifetime
         Assert.Equal("inconsistent_length", (await inconsistent.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("code").GetString());
         var done = await Send("PATCH", location, "llo"u8.ToArray(), DraftBody, "Upload-Offset: 2", "Upload-Complete: ?1");
         Assert.Equal((HttpStatusCode.OK, "?1"), (done.StatusCode, One(done, "Upload-Complete")));
-        Assert.Equal("hello", await _client.GetStringAsync("/v1/files/d/parts"));
+        Assert.Equal("hello", await Client.GetStringAsync("/v1/files/d/parts"));
         var again = await Send("PATCH", location, [], DraftBody, "Upload-Offset: 5", "Upload-Complete: ?1");
         Assert.Equal("completed_upload", (await again.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("code").GetString());
     }
@@ -167,49 +135,49 @@ public sealed class UploadsOverHttpTests : IAsyncLifetime
     [Fact(Timeout = 30_000)]
     public async Task An_interim_104_tells_the_address_before_the_body_is_sent()
     {
-        using var raw = await RawHttp.ConnectAsync(_server.Address);
+        using var raw = await RawHttp.ConnectAsync(Server.Address);
         await raw.WriteAsync($"POST /v1/uploads?path=/early HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {HttpServer.Token}\r\nUpload-Complete: ?1\r\nUpload-Draft-Interop-Version: 8\r\nContent-Length: 5\r\n\r\n");
         var interim = await raw.ReadHeadAsync();
         Assert.StartsWith("HTTP/1.1 104 ", interim, StringComparison.Ordinal);
         Assert.Contains("\r\nLocation: http://x/v1/uploads/", interim, StringComparison.Ordinal);
         await raw.WriteAsync("hello");
         Assert.StartsWith("HTTP/1.1 201 ", await raw.ReadHeadAsync(), StringComparison.Ordinal);
-        Assert.Equal("hello", await _client.GetStringAsync("/v1/files/early"));
+        Assert.Equal("hello", await Client.GetStringAsync("/v1/files/early"));
     }
 
     [Fact(Timeout = 30_000)]
     public async Task A_cut_connection_keeps_what_came_and_another_protocol_finishes_it()
     {
         var location = await CreateTus(10, "/cut");
-        using (var raw = await RawHttp.ConnectAsync(_server.Address))
+        using (var raw = await RawHttp.ConnectAsync(Server.Address))
         {
             await raw.WriteAsync($"PATCH {location} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {HttpServer.Token}\r\n{Tus}\r\n{TusBody}\r\nUpload-Offset: 0\r\nContent-Length: 10\r\n\r\n0123");
-            while (_server.Transfers.Recent(100).Sum(t => t.BytesAccepted) < 4)
+            while (Server.Transfers.Recent(100).Sum(t => t.BytesAccepted) < 4)
             {
                 await Task.Delay(5);
             }
         }
 
-        var state = await _client.GetFromJsonAsync<JsonElement>(location);
+        var state = await Client.GetFromJsonAsync<JsonElement>(location);
         while (state.GetProperty("offset").GetInt64() != 4)
         {
-            state = await _client.GetFromJsonAsync<JsonElement>(location);
+            state = await Client.GetFromJsonAsync<JsonElement>(location);
         }
 
         Assert.Equal("open", state.GetProperty("state").GetString());
         var done = await Send("PATCH", location, "456789"u8.ToArray(), DraftBody, "Upload-Offset: 4", "Upload-Complete: ?1");
         Assert.Equal(HttpStatusCode.OK, done.StatusCode);
-        Assert.Equal("0123456789", await _client.GetStringAsync("/v1/files/cut"));
+        Assert.Equal("0123456789", await Client.GetStringAsync("/v1/files/cut"));
     }
 
     [Fact(Timeout = 30_000)]
     public async Task The_newest_request_wins_over_a_half_dead_one()
     {
         var location = await CreateTus(6, "/fence");
-        using var old = await RawHttp.ConnectAsync(_server.Address);
+        using var old = await RawHttp.ConnectAsync(Server.Address);
         await old.WriteAsync($"PATCH {location} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {HttpServer.Token}\r\n{Tus}\r\n{TusBody}\r\nUpload-Offset: 0\r\nContent-Length: 6\r\n\r\n");
         // The old request holds the session once its transfer has begun; the creation was the first transfer.
-        while (_server.Transfers.Recent(100).Count < 2)
+        while (Server.Transfers.Recent(100).Count < 2)
         {
             await Task.Delay(5);
         }
@@ -220,22 +188,22 @@ public sealed class UploadsOverHttpTests : IAsyncLifetime
         await old.WriteAsync("XXXXXX");
         var answer = await old.ReadHeadAsync();
         Assert.True(answer.Length == 0 || answer.StartsWith("HTTP/1.1 409", StringComparison.Ordinal), answer);
-        Assert.Equal("abcdef", await _client.GetStringAsync("/v1/files/fence"));
+        Assert.Equal("abcdef", await Client.GetStringAsync("/v1/files/fence"));
     }
 
     [Fact(Timeout = 30_000)]
     public async Task Proxies_that_know_only_get_and_post_are_enough()
     {
-        var created = await _client.PostAsJsonAsync("/v1/uploads", new { path = "/p", size = 3 });
+        var created = await Client.PostAsJsonAsync("/v1/uploads", new { path = "/p", size = 3 });
         var href = (await created.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("href").GetString()!;
         var part = await Send("POST", href, "abc"u8.ToArray(), "X-HTTP-Method-Override: PATCH", "Upload-Offset: 0", "Content-Type: application/octet-stream");
         Assert.Equal("3", One(part, "Upload-Offset"));
-        var state = await _client.GetAsync(href);
+        var state = await Client.GetAsync(href);
         Assert.Equal("no-store", state.Headers.CacheControl!.ToString());
-        var done = await _client.PostAsync(href + "/complete", null);
-        var again = await _client.PostAsync(href + "/complete", null);
+        var done = await Client.PostAsync(href + "/complete", null);
+        var again = await Client.PostAsync(href + "/complete", null);
         Assert.Equal(await done.Content.ReadAsStringAsync(), await again.Content.ReadAsStringAsync());
-        Assert.Equal("abc", await _client.GetStringAsync("/v1/files/p"));
+        Assert.Equal("abc", await Client.GetStringAsync("/v1/files/p"));
     }
 
     [Fact(Timeout = 30_000)]
@@ -243,16 +211,16 @@ public sealed class UploadsOverHttpTests : IAsyncLifetime
     {
         var old = new byte[4 << 20];
         new Random(7).NextBytes(old);
-        await _client.PutAsync("/v1/files/image", new ByteArrayContent(old));
+        await Client.PutAsync("/v1/files/image", new ByteArrayContent(old));
         var changed = old.ToArray();
         changed[2_000_000] ^= 1;
         var chunks = Cut(changed);
-        var href = (await (await _client.PostAsJsonAsync("/v1/uploads", new { path = "/image", size = changed.Length })).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("href").GetString()!;
-        var have = (await (await _client.PostAsJsonAsync(href + "/have", new { chunks = chunks.Select(c => c.Hash.ToString()), @base = "/image" })).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("have").GetString()!;
+        var href = (await (await Client.PostAsJsonAsync("/v1/uploads", new { path = "/image", size = changed.Length })).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("href").GetString()!;
+        var have = (await (await Client.PostAsJsonAsync(href + "/have", new { chunks = chunks.Select(c => c.Hash.ToString()), @base = "/image" })).Content.ReadFromJsonAsync<JsonElement>()).GetProperty("have").GetString()!;
         var missing = chunks.Where((_, i) => have[i] == '0').ToList();
         Assert.InRange(missing.Count, 1, 3);
         var recipe = new { offset = 0, chunks = chunks.Select(c => new { hash = c.Hash.ToString(), length = c.Bytes.Length }) };
-        var early = await (await _client.PostAsJsonAsync(href + "/recipe", recipe)).Content.ReadFromJsonAsync<JsonElement>();
+        var early = await (await Client.PostAsJsonAsync(href + "/recipe", recipe)).Content.ReadFromJsonAsync<JsonElement>();
         Assert.Equal(missing.Count, early.GetProperty("missing").GetArrayLength());
         Assert.Equal(HttpStatusCode.BadRequest, (await Send("PUT", $"{href}/chunks/{missing[0].Hash}", [1, 2, 3])).StatusCode);
         foreach (var chunk in missing)
@@ -260,10 +228,10 @@ public sealed class UploadsOverHttpTests : IAsyncLifetime
             Assert.Equal(HttpStatusCode.NoContent, (await Send("PUT", $"{href}/chunks/{chunk.Hash}", chunk.Bytes)).StatusCode);
         }
 
-        var appended = await (await _client.PostAsJsonAsync(href + "/recipe", recipe)).Content.ReadFromJsonAsync<JsonElement>();
+        var appended = await (await Client.PostAsJsonAsync(href + "/recipe", recipe)).Content.ReadFromJsonAsync<JsonElement>();
         Assert.Equal(changed.Length, appended.GetProperty("offset").GetInt64());
-        Assert.Equal(HttpStatusCode.OK, (await _client.PostAsync(href + "/complete", null)).StatusCode);
-        Assert.Equal(changed, await _client.GetByteArrayAsync("/v1/files/image"));
+        Assert.Equal(HttpStatusCode.OK, (await Client.PostAsync(href + "/complete", null)).StatusCode);
+        Assert.Equal(changed, await Client.GetByteArrayAsync("/v1/files/image"));
     }
 
     private static List<(ChunkHash Hash, byte[] Bytes)> Cut(byte[] bytes)
@@ -282,7 +250,7 @@ public sealed class UploadsOverHttpTests : IAsyncLifetime
     [Fact(Timeout = 30_000)]
     public async Task Pushes_answer_for_each_operation_and_replays_change_nothing()
     {
-        await _client.PutAsync("/v1/files/kept", new ByteArrayContent([1]));
+        await Client.PutAsync("/v1/files/kept", new ByteArrayContent([1]));
         var push = new
         {
             operations = new object[]
@@ -298,32 +266,32 @@ public sealed class UploadsOverHttpTests : IAsyncLifetime
 
     private async Task<List<string?>> Results(object push)
     {
-        var answer = await (await _client.PostAsJsonAsync("/v1/push", push)).Content.ReadFromJsonAsync<JsonElement>();
+        var answer = await (await Client.PostAsJsonAsync("/v1/push", push)).Content.ReadFromJsonAsync<JsonElement>();
         return [.. answer.GetProperty("results").EnumerateArray().Select(r => r.GetProperty("result").GetString())];
     }
 
     [Fact(Timeout = 30_000)]
     public async Task Pull_pages_waits_and_says_when_the_log_is_too_short()
     {
-        _server.Feed.Add(Fluxd.Core.Feed.ChangeKind.Put, "/a");
-        _server.Feed.Add(Fluxd.Core.Feed.ChangeKind.Put, "/b");
-        var page = await _client.GetFromJsonAsync<JsonElement>("/v1/pull?cursor=0&limit=1");
+        Server.Feed.Add(Fluxd.Core.Feed.ChangeKind.Put, "/a");
+        Server.Feed.Add(Fluxd.Core.Feed.ChangeKind.Put, "/b");
+        var page = await Client.GetFromJsonAsync<JsonElement>("/v1/pull?cursor=0&limit=1");
         Assert.Equal((1, true, "put"), (page.GetProperty("cursor").GetInt64(), page.GetProperty("more").GetBoolean(), page.GetProperty("changes")[0].GetProperty("op").GetString()));
-        var waiting = _client.GetFromJsonAsync<JsonElement>("/v1/pull?cursor=2&wait=20");
-        _server.Feed.Add(Fluxd.Core.Feed.ChangeKind.Remove, "/a");
+        var waiting = Client.GetFromJsonAsync<JsonElement>("/v1/pull?cursor=2&wait=20");
+        Server.Feed.Add(Fluxd.Core.Feed.ChangeKind.Remove, "/a");
         Assert.Equal(3, (await waiting).GetProperty("cursor").GetInt64());
-        _server.Feed.Oldest = 2;
-        Assert.Equal(HttpStatusCode.Gone, (await _client.GetAsync("/v1/pull?cursor=0")).StatusCode);
+        Server.Feed.Oldest = 2;
+        Assert.Equal(HttpStatusCode.Gone, (await Client.GetAsync("/v1/pull?cursor=0")).StatusCode);
     }
 
     [Fact(Timeout = 30_000)]
     public async Task Events_resume_after_the_last_id()
     {
-        _server.Feed.Add(Fluxd.Core.Feed.ChangeKind.Put, "/a");
-        _server.Feed.Add(Fluxd.Core.Feed.ChangeKind.Put, "/b");
+        Server.Feed.Add(Fluxd.Core.Feed.ChangeKind.Put, "/a");
+        Server.Feed.Add(Fluxd.Core.Feed.ChangeKind.Put, "/b");
         var request = new HttpRequestMessage(HttpMethod.Get, "/v1/events");
         request.Headers.TryAddWithoutValidation("Last-Event-ID", "1");
-        using var answer = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        using var answer = await Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         Assert.Equal("no", One(answer, "X-Accel-Buffering"));
         using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync());
         string? line;
@@ -332,7 +300,7 @@ public sealed class UploadsOverHttpTests : IAsyncLifetime
         }
 
         Assert.Equal("id: 2", line);
-        var stats = await _client.GetFromJsonAsync<JsonElement>("/v1/stats");
+        var stats = await Client.GetFromJsonAsync<JsonElement>("/v1/stats");
         Assert.Equal((2, 1, 1), (stats.GetProperty("cursor").GetInt64(), stats.GetProperty("sse").GetProperty("subscriptions").GetInt32(), stats.GetProperty("sse").GetProperty("devices").GetInt32()));
     }
 }
