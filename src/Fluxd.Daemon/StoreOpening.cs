@@ -46,7 +46,7 @@ internal static class StoreOpening
     });
 
     /// <summary>For <c>fluxctl doctor</c> where no daemon runs: fails as an opening would, and changes nothing.</summary>
-    public static void Examine(FluxdConfig config) => InWords(config.Store.Path, () => FluxdStore.Examine(OptionsOf(config, StateFolder.PathOf(config), () => 0)).ToString());
+    public static void Examine(FluxdConfig config) => InWords(config.Store.Path, () => FluxdStore.Examine(OptionsOf(config, StateFolder.PathOf(config), () => 0)));
 
     public static RetentionPolicy RetentionOf(StoreConfig config) =>
         new() { Keep = config.Retention.Span, BudgetOfQuota = config.VersionsPercent / 100.0, KeepUploads = config.UploadExpiry.Span };
@@ -60,7 +60,7 @@ internal static class StoreOpening
         UuidPath = Path.Combine(state, "store-uuid"),
     };
 
-    private static string InWords(string path, Func<string> work)
+    private static T InWords<T>(string path, Func<T> work)
     {
         try
         {

@@ -76,8 +76,18 @@ public sealed class HttpServer : IAsyncDisposable
         _app = builder.Build();
         _api = new HttpApi(new HttpServices
         {
-            Files = Files, Uploads = Uploads, Chunks = Chunks, Versions = Versions, Feed = ChangeFeed, Authenticator = Authenticator, Coordinator = Coordinator,
-            Sessions = Sessions, Transfers = Transfers, Clock = Clock, Loggers = NullLoggerFactory.Instance, Options = () => Options,
+            Files = Files,
+            Uploads = Uploads,
+            Chunks = Chunks,
+            Versions = Versions,
+            Feed = ChangeFeed,
+            Authenticator = Authenticator,
+            Coordinator = Coordinator,
+            Sessions = Sessions,
+            Transfers = Transfers,
+            Clock = Clock,
+            Loggers = NullLoggerFactory.Instance,
+            Options = () => Options,
             Secret = new byte[32],
         });
         _app.UseFluxdHttp(_api);

@@ -55,8 +55,17 @@ public sealed class MemoryUploads(MemoryFiles files, TimeProvider? clock = null)
             var now = FileTime.Now(_clock);
             var info = new UploadInfo
             {
-                Id = UploadId.New(), Target = request.Target, State = UploadState.Open, Size = request.Size, DurableOffset = 0, ExpectedDigest = request.ExpectedDigest,
-                IsPart = request.IsPart, Metadata = request.Metadata, Frontend = request.Frontend, CreatedAt = now, UpdatedAt = now,
+                Id = UploadId.New(),
+                Target = request.Target,
+                State = UploadState.Open,
+                Size = request.Size,
+                DurableOffset = 0,
+                ExpectedDigest = request.ExpectedDigest,
+                IsPart = request.IsPart,
+                Metadata = request.Metadata,
+                Frontend = request.Frontend,
+                CreatedAt = now,
+                UpdatedAt = now,
                 ExpiresAt = new FileTime(now.Nanoseconds + (7L * 86_400 * 1_000_000_000)),
             };
             _sessions[info.Id] = new Session { UserId = who.UserId, Request = request, Info = info };

@@ -26,7 +26,8 @@ internal sealed class DiskChecks(StoreConfig config, string state, Kernel kernel
             checks.AddRange([Free(label, path), Inodes(label, path), Kind(label, path), Writable(label, path)]);
         }
 
-        checks.AddRange(new[] { ("store.permissions", config.Path), ("state.permissions", state) }.Where(folder => Directory.Exists(folder.Item2)).Select(folder => Mode(folder.Item1, folder.Item2)));
+        var folders = new[] { (Name: "store.permissions", config.Path), (Name: "state.permissions", Path: state) };
+        checks.AddRange(folders.Where(folder => Directory.Exists(folder.Path)).Select(folder => Mode(folder.Name, folder.Path)));
         return new(checks);
     }
 

@@ -93,7 +93,11 @@ internal sealed class LocalDisk(string root) : IDisk
             // Only a stream can be given the permissions of the file that it makes.
             var options = new FileStreamOptions
             {
-                Mode = mode, Access = access, Share = share, BufferSize = 0, UnixCreateMode = FilePermissions,
+                Mode = mode,
+                Access = access,
+                Share = share,
+                BufferSize = 0,
+                UnixCreateMode = FilePermissions,
             };
             var stream = new FileStream(full, options);
             return new LocalFile(path, stream.SafeFileHandle, stream);

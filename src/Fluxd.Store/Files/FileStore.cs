@@ -127,10 +127,16 @@ internal sealed partial class FileStore(
 
     private NodeInfo Show(View view, NodeRow node, Mount mount) => view.Info(node, mount) with { OwnerName = trees.NameOf(node.Owner) };
 
-    private NodeInfo Show(View view, Spot spot) => spot.IsSnapshotList
-        ? SnapshotFolder(View.SnapshotsName)
-        : view.Info(spot.Require(), spot.Mount!, spot.IsPast, spot is { IsTop: true, Path.IsRoot: false } ? spot.Path.Name : null)
-            with { OwnerName = trees.NameOf(spot.Node!.Owner) };
+    private NodeInfo Show(View view, Spot spot)
+    {
+        if (spot.IsSnapshotList)
+        {
+            return SnapshotFolder(View.SnapshotsName);
+        }
+
+        var info = view.Info(spot.Require(), spot.Mount!, spot.IsPast, spot is { IsTop: true, Path.IsRoot: false } ? spot.Path.Name : null);
+        return info with { OwnerName = trees.NameOf(spot.Node!.Owner) };
+    }
 
     private static NodeInfo SnapshotFolder(FileName name) => new()
     {

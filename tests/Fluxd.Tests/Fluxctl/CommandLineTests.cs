@@ -18,7 +18,7 @@ public sealed class CommandLineTests
 
         Assert.True(verbs.Count > 25);
         Assert.All(verbs, verb => Assert.True(verb is Verb { Examples.Count: > 0 }, verb.Name));
-        Assert.All(verbs.Cast<Verb>(), verb => Assert.All(verb.Examples, example => Assert.Contains("fluxctl " , example, StringComparison.Ordinal)));
+        Assert.All(verbs.Cast<Verb>(), verb => Assert.All(verb.Examples, example => Assert.Contains("fluxctl ", example, StringComparison.Ordinal)));
     }
 
     [Fact]

@@ -123,7 +123,11 @@ internal sealed class PushRunner(Exchange x)
             x.Who,
             new UploadRequest
             {
-                Target = path, Size = recipe.Sum(c => (long)c.Length), MakeParents = true, Frontend = "http", TransferId = x.Transfer?.Id,
+                Target = path,
+                Size = recipe.Sum(c => (long)c.Length),
+                MakeParents = true,
+                Frontend = "http",
+                TransferId = x.Transfer?.Id,
                 Attributes = FolderRoutes.Change(operation.Mode, operation.ModifiedAt),
                 Precondition = operation.BaseVersion switch
                 {

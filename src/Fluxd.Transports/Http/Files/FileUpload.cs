@@ -66,7 +66,12 @@ internal static class FileUpload
         var existed = await ExistsAsync(x, ct);
         var request = new OpenRequest
         {
-            Access = OpenAccess.Write, Create = true, Truncate = true, Frontend = "http", TransferId = x.Transfer!.Id, Attributes = Attributes(x),
+            Access = OpenAccess.Write,
+            Create = true,
+            Truncate = true,
+            Frontend = "http",
+            TransferId = x.Transfer!.Id,
+            Attributes = Attributes(x),
         };
         var file = await OpenAsync(files, x, request, ct);
         await using (file)
@@ -120,8 +125,14 @@ internal static class FileUpload
             x.Who,
             new UploadRequest
             {
-                Target = x.Path, Size = x.Request.ContentLength, ExpectedDigest = Expected(x), Precondition = condition, Attributes = Attributes(x),
-                MakeParents = true, Frontend = "http", TransferId = transfer.Id,
+                Target = x.Path,
+                Size = x.Request.ContentLength,
+                ExpectedDigest = Expected(x),
+                Precondition = condition,
+                Attributes = Attributes(x),
+                MakeParents = true,
+                Frontend = "http",
+                TransferId = transfer.Id,
             },
             ct);
         try

@@ -56,8 +56,13 @@ internal static class DraftUploads
             x.Who,
             new UploadRequest
             {
-                Target = target, Size = size, ExpectedDigest = Digests.Read(x.Header("Repr-Digest")), Precondition = condition,
-                MakeParents = true, Frontend = "http", TransferId = x.Begin("upload").Id,
+                Target = target,
+                Size = size,
+                ExpectedDigest = Digests.Read(x.Header("Repr-Digest")),
+                Precondition = condition,
+                MakeParents = true,
+                Frontend = "http",
+                TransferId = x.Begin("upload").Id,
             },
             ct);
         x.Response.Headers.Location = UploadRoutes.Href(info.Id);

@@ -97,7 +97,11 @@ internal static class TusUploads
 
         var request = new UploadRequest
         {
-            Target = HttpPaths.FromText(Path(metadata)), MakeParents = true, Metadata = metadata, Frontend = "http", TransferId = x.Begin("upload").Id,
+            Target = HttpPaths.FromText(Path(metadata)),
+            MakeParents = true,
+            Metadata = metadata,
+            Frontend = "http",
+            TransferId = x.Begin("upload").Id,
         };
         var info = await x.Services.Uploads.ConcatenateAsync(x.Who, parts, request, ct);
         if (info.State != UploadState.Completed)

@@ -68,7 +68,10 @@ internal sealed class AdminHouse : IAsyncDisposable
 
         public ValueTask<StatusRecord> StatusAsync(CancellationToken ct) => new(new StatusRecord
         {
-            Version = "9.9", State = "ready", Frontends = [new FrontendRecord("http", true, true, ["127.0.0.1:8080"], 3)], Problems = ["the disk is old"],
+            Version = "9.9",
+            State = "ready",
+            Frontends = [new FrontendRecord("http", true, true, ["127.0.0.1:8080"], 3)],
+            Problems = ["the disk is old"],
         });
 
         public Task<ReloadRecord> ReloadAsync(CancellationToken ct) => Task.FromResult(Reload);

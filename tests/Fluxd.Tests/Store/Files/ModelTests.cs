@@ -88,7 +88,8 @@ public sealed class ModelTests(ITestOutputHelper output) : IAsyncLifetime
             {
                 await using var file = await files.OpenAsync(who, one, new OpenRequest { Access = OpenAccess.Read }, Ct);
                 return Convert.ToHexString(await ReadAll(file));
-            }),
+            }
+            ),
         };
     }
 

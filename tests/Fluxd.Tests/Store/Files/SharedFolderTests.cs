@@ -152,7 +152,8 @@ public sealed class SharedFolderTests : TreesFixture
         {
             var version = (await t.Trees.Files.StatAsync(Anna, P("/team/f"), true, Ct)).Version;
             await t.Trees.Versions.RestoreAsync(who, P(at + "/f"), version, Ct);
-        }),
+        }
+        ),
         ["upload"] = (Operation.Upload, (t, who, at) => t.Trees.Uploads.CreateAsync(who, new UploadRequest { Target = P(at + "/new") }, Ct)),
     };
 

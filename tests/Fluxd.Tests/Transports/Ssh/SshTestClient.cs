@@ -1,8 +1,8 @@
 using System.Buffers;
 using System.Security.Cryptography;
+using Fluxd.Core.Accounts;
 using Fluxd.Testing;
 using Fluxd.Testing.Ssh;
-using Fluxd.Core.Accounts;
 using Fluxd.Transports.Ssh;
 using Fluxd.Transports.Ssh.Auth;
 using Fluxd.Transports.Ssh.Channels;
