@@ -65,21 +65,29 @@ public sealed class EngineTests
         await using var pair = new QuicPair();
         var (client, server) = await pair.Connect();
         var (mine, theirs) = await QuicPair.OpenStream(client, server);
+        var (ping, pong) = await QuicPair.OpenStream(client, server);
         var block = new byte[16384];
         var written = 0L;
-        Task<System.IO.Pipelines.FlushResult> flush;
-        do
+        var writing = Task.Run(async () =>
         {
-            flush = theirs.Output!.WriteAsync(block).AsTask();
-            written += block.Length;
-        }
-        while (flush.IsCompleted && written < 100_000_000);
+            while (!(await theirs.Output!.WriteAsync(block)).IsCompleted)
+            {
+                Interlocked.Add(ref written, block.Length);
+            }
+        });
 
-        Assert.InRange(written, 1, QuicLimits.StreamSendBytesMax + QuicLimits.StreamReceiveBytesMax + block.Length);
+        // The writer waits once what it wrote stays the same while another stream of the connection has round trips.
+        for (var (still, before) = (0, 0L); still < 10; before = Interlocked.Read(ref written))
+        {
+            await RoundTrip(ping, pong);
+            still = before > 0 && Interlocked.Read(ref written) == before ? still + 1 : 0;
+        }
+
+        Assert.InRange(Interlocked.Read(ref written), 1, QuicLimits.StreamSendBytesMax + QuicLimits.StreamReceiveBytesMax + block.Length);
         Assert.InRange(server.UnacknowledgedBytes, 1, QuicLimits.StreamSendBytesMax + block.Length);
 
         mine.AbortRead(5); // STOP_SENDING releases the writer
-        Assert.True((await flush).IsCompleted);
+        await writing;
         await mine.Output!.CompleteAsync();
         await theirs.Closed;
         Assert.Equal(5, theirs.WriteError);
@@ -250,6 +258,17 @@ public sealed class EngineTests
     }
 
     private static bool Same(byte[] one, byte[] other) => one.AsSpan().SequenceEqual(other);
+
+    private static async Task RoundTrip(QuicStream mine, QuicStream theirs)
+    {
+        foreach (var (from, to) in new[] { (mine, theirs), (theirs, mine) })
+        {
+            await from.Output!.WriteAsync(new byte[] { 1 });
+            var read = await to.Input!.ReadAsync();
+            Assert.Equal(1, read.Buffer.Length);
+            to.Input!.AdvanceTo(read.Buffer.End);
+        }
+    }
 
     internal static async Task Send(QuicStream stream, byte[] data)
     {
