@@ -37,10 +37,14 @@ switch (args)
     case ["wan", var clientSpace, var serverSpace, .. var shape]:
         WanLink.Run(clientSpace, serverSpace, shape);
         break;
+    case ["first-byte", var server, var password, var path]:
+        await FirstByte.RunAsync(server, password, path);
+        break;
     default:
         Console.Error.WriteLine("""
             cut-hash | packs DIR MIB | tree SOURCE off|auto DIR | big-file FILE DIR | upload DIR MIB | many DIR COUNT BYTES
             index DIR ROWS | socket FILE DIR | live DIR SEED | wan NETNS NETNS rtt=MS loss=PERCENT rate=MBIT
+            first-byte ADDRESS:PORT PASSWORD PATH
             """);
         return 2;
 }

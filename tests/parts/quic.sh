@@ -29,7 +29,7 @@ quic_packages() {
   else
     names+=(libcurl3t64-gnutls)
   fi
-  printf '%s\n' "${names[@]}" curl python3
+  printf '%s\n' "${names[@]}" curl python3 chromium
 }
 
 quic_run() {

@@ -20,9 +20,6 @@ internal static class ClientLimits
     /// <summary>Chunks of one bundle that wait for their answers over QUIC: two megabytes of fine ones, a long link's round trip.</summary>
     public const int ChunksAtOnce = 64;
 
-    /// <summary>QUIC connections of one download: a loss that one takes for congestion leaves three quarters of the rate. Uploads are faster on one (measured at 50 Mbit and 1 % loss: 0.71 of the rate against 0.39).</summary>
-    public const int QuicConnections = 4;
-
     /// <summary>Files of a tree at once: small files wait for commits, which the server groups.</summary>
     public const int ParallelFiles = 8;
 

@@ -29,12 +29,16 @@ public sealed record QuicTarget
 /// <summary>The link over fluxd/1. Connects when it is first needed, and anew after a loss.</summary>
 public sealed class QuicLink(QuicTarget target) : ILink
 {
-    private readonly QuicConnections _connections = new(target);
+    private readonly QuicReconnector _connection = new(target);
 
     public string Name => "quic";
 
     /// <exception cref="FluxException">Unavailable: no library here, or no answer over UDP. Denied: another certificate. Unauthenticated.</exception>
-    public async Task<LoginInfo> ConnectAsync(CancellationToken ct) => await (await ClientAsync(ct)).Login;
+    public async Task<LoginInfo> ConnectAsync(CancellationToken ct) => await (await ClientAsync(ct)).Login.WaitAsync(ct);
+
+    /// <summary>Ends when the server answers over QUIC; the login is on its way then, and what it lacks is told by the next call.</summary>
+    /// <exception cref="FluxException">Unavailable: no library here, or no answer over UDP. Denied: another certificate.</exception>
+    public Task ReachAsync(CancellationToken ct) => ClientAsync(ct);
 
     /// <summary>For a login that is to be kept: the token stands in for the password.</summary>
     public async Task<string> IssueTokenAsync(TimeSpan lifetime, CancellationToken ct) => await (await ClientAsync(ct)).IssueTokenAsync(lifetime, ct);
@@ -98,8 +102,7 @@ public sealed class QuicLink(QuicTarget target) : ILink
     public async Task ReadAsync(FilePath path, string tag, long offset, Memory<byte> buffer, CancellationToken ct)
     {
         var content = ETag.Parse(tag) ?? throw FluxException.Invalid("The file's tag is none of fluxd's.");
-        using var lane = _connections.Lane();
-        await using var download = await (await lane.ClientAsync(ct)).GetAsync(path, offset, buffer.Length, content, ct);
+        await using var download = await (await ClientAsync(ct)).GetAsync(path, offset, buffer.Length, content, ct);
         if (download.Length != buffer.Length)
         {
             throw FluxException.Conflict("The file is shorter than it was said to be; run the same command again.");
@@ -169,7 +172,7 @@ public sealed class QuicLink(QuicTarget target) : ILink
 
     public async Task CompleteAsync(string id, CancellationToken ct) => await (await ClientAsync(ct)).CommitAsync(IdOf(id), ct);
 
-    public ValueTask DisposeAsync() => _connections.DisposeAsync();
+    public ValueTask DisposeAsync() => _connection.DisposeAsync();
 
     private static UploadRequest Request(FilePath path, long size, DateTimeOffset modified) => new()
     {
@@ -187,5 +190,5 @@ public sealed class QuicLink(QuicTarget target) : ILink
 
     private static RemoteUpload Upload(UploadInfo upload) => new(upload.Id.ToString(), upload.DurableOffset, upload.State == UploadState.Completed);
 
-    private Task<FluxdClient> ClientAsync(CancellationToken ct) => _connections.FirstAsync(ct);
+    private Task<FluxdClient> ClientAsync(CancellationToken ct) => _connection.ClientAsync(ct);
 }

@@ -33,6 +33,12 @@ internal static class QuicLimits
     /// <summary>What a stream may always hold, even when its connection is over its own bound: no stream is starved by others.</summary>
     public const int StreamSendBytesMin = 128 << 10;
 
+    /// <summary>A stream's first bytes, which go before other streams': most answers fit.</summary>
+    public const int FirstTurnBytes = 16 << 10;
+
+    /// <summary>What a stream sends before the next has its turn: with eight pieces under way the last is more than a link's bandwidth-delay product behind the first.</summary>
+    public const int TurnBytes = 256 << 10;
+
     /// <summary>First flow-control window of a stream; the library grows it up to <see cref="StreamReceiveBytesMax"/>.</summary>
     public const int StreamReceiveBytes = 4 << 20;
 

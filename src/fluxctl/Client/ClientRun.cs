@@ -61,7 +61,7 @@ internal sealed class ClientRun : IAsyncDisposable
         var quic = new QuicLink(QuicTarget(address, new TokenCredential(profile.Token), profile.Pin));
         try
         {
-            await quic.ConnectAsync(ct);
+            await quic.ReachAsync(ct);
             return quic;
         }
         catch (FluxException error) when (error.Error == FluxError.Unavailable)

@@ -37,12 +37,12 @@ internal sealed class Browser : IAsyncDisposable
         }
     }
 
-    public static async Task<Browser> StartAsync()
+    public static async Task<Browser> StartAsync(params string[] options)
     {
         var folder = Directory.CreateTempSubdirectory("fluxd-browser-");
         var start = new ProcessStartInfo("chromium", [
             "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
-            "--ignore-certificate-errors", "--remote-debugging-port=0", "--user-data-dir=" + Path.Combine(folder.FullName, "profile"), "about:blank",
+            "--ignore-certificate-errors", "--remote-debugging-port=0", "--user-data-dir=" + Path.Combine(folder.FullName, "profile"), .. options, "about:blank",
         ])
         { RedirectStandardError = true, RedirectStandardOutput = true };
         start.Environment["HOME"] = folder.FullName;

@@ -4,7 +4,7 @@ using Xunit;
 namespace Fluxd.Testing.Quic;
 
 /// <summary>A test that needs libngtcp2; skipped with the reason where it is missing. Every one has a timeout.</summary>
-public sealed class QuicFactAttribute : FactAttribute
+public class QuicFactAttribute : FactAttribute
 {
     public QuicFactAttribute()
     {

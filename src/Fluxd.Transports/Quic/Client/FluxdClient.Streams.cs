@@ -180,7 +180,7 @@ public sealed partial class FluxdClient
         stream.AbortWrite(FluxdCodes.Cancelled);
     }
 
-    private static async Task<T> GuardAsync<T>(Func<Task<T>> call)
+    private async Task<T> GuardAsync<T>(Func<Task<T>> call)
     {
         try
         {
@@ -188,7 +188,7 @@ public sealed partial class FluxdClient
         }
         catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException)
         {
-            throw Lost(e);
+            throw Ended(e);
         }
     }
 

@@ -63,7 +63,7 @@ public sealed partial class FluxdClient : IAsyncDisposable
         }
 
         var client = new FluxdClient(endpoint, connection);
-        client.Login = client.AuthenticateAsync(options, ct);
+        client.Login = client.AuthenticateAsync(options, CancellationToken.None); // as long as the connection
         return client;
     }
 
@@ -186,6 +186,19 @@ public sealed partial class FluxdClient : IAsyncDisposable
 
     private static FrameWriter Frame(FluxdOperation operation) => new((byte)operation);
 
+    /// <summary>Why a call ended with the connection. A login that failed is said, or the call would be repeated with it.</summary>
+    private FluxException Ended(Exception cause)
+    {
+        if (Login is { IsFaulted: true } && Login.Exception.InnerException is FluxException { IsTransient: false } refused)
+        {
+            return refused;
+        }
+
+        return _connection.PeerCloseCode == FluxdCodes.AuthenticationFailed
+            ? new FluxException(FluxError.Unauthenticated, "The login failed or is no longer valid; log in again.", cause)
+            : Lost(cause);
+    }
+
     private static FluxException Lost(Exception cause) =>
         new(FluxError.Unavailable, "The QUIC connection to the server was lost or could not be made.", cause);
 
@@ -194,6 +207,7 @@ public sealed partial class FluxdClient : IAsyncDisposable
         NetworkChange.NetworkAddressChanged -= _moved;
         _connection.Close(FluxdCodes.NoError);
         await _endpoint.DisposeAsync();
+        await ((Task)Login).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // it ended with the connection
     }
 }
 

@@ -16,8 +16,6 @@ internal sealed unsafe class PacketWriter(IUdpIo io) : IDisposable
     // Enough for one datagram; more would only be measured again next time.
     private const int PeekBytes = 2048;
 
-    // Streams take turns after this many datagrams: parallel transfers share, one batch stays mostly one stream's.
-    private const int TurnDatagrams = 16;
 
     private readonly byte* _buffer = (byte*)NativeMemory.AlignedAlloc(BufferBytes, 64);
     private int _filled;
@@ -25,17 +23,22 @@ internal sealed unsafe class PacketWriter(IUdpIo io) : IDisposable
     private byte _ecn;
     private SockAddress _from;
     private SockAddress _to;
-    private int _turn;
 
     public void Flush(QuicConnection connection)
     {
-        connection.RetryBlocked();
         var now = QuicEndpoint.Now();
+        if (connection.Pacer.IsWaiting(now))
+        {
+            return; // its timer stands at that time
+        }
+
+        connection.RetryBlocked();
         var native = connection.Native;
         var quantum = (long)NgTcp2.ngtcp2_conn_get_send_quantum(native);
         ngtcp2_path_storage path = default;
         ngtcp2_pkt_info info = default;
-        for (long total = 0; total < quantum;)
+        long total = 0;
+        while (total < quantum)
         {
             path.path.local = new ngtcp2_addr { addr = &path.local_addrbuf };
             path.path.remote = new ngtcp2_addr { addr = &path.remote_addrbuf };
@@ -57,7 +60,7 @@ internal sealed unsafe class PacketWriter(IUdpIo io) : IDisposable
         }
 
         SendBatch();
-        NgTcp2.ngtcp2_conn_update_pkt_tx_time(native, now);
+        connection.Pacer.Sent(native, total, now);
     }
 
     /// <summary>Writes the next datagram behind the batch. 0: nothing to send now; below 0: the connection failed.</summary>
@@ -98,7 +101,7 @@ internal sealed unsafe class PacketWriter(IUdpIo io) : IDisposable
 
     private static QuicStream? NextStream(QuicConnection connection)
     {
-        while (connection.IsHandshakeDone && connection.Ready.TryPeek(out var stream))
+        while (connection.IsHandshakeDone && connection.Ready.Next is { } stream)
         {
             var output = stream.Output!;
             if (output is { IsCompleted: true, CompletedWith: not null } && !stream.IsWriteShut)
@@ -128,9 +131,9 @@ internal sealed unsafe class PacketWriter(IUdpIo io) : IDisposable
             Dequeue(connection, stream);
             connection.Enqueue(stream); // the producer may have added or completed meanwhile
         }
-        else if (++_turn % TurnDatagrams == 0 && connection.Ready.Count > 1)
+        else
         {
-            connection.Ready.Enqueue(connection.Ready.Dequeue());
+            connection.Ready.Took(accepted);
         }
     }
 

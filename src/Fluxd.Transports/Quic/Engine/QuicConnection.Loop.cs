@@ -29,7 +29,9 @@ internal sealed unsafe partial class QuicConnection
 
     internal List<CidKey> Ids { get; } = [];
 
-    internal Queue<QuicStream> Ready { get; } = new();
+    internal StreamTurns Ready { get; } = new();
+
+    internal required Pacer Pacer { get; init; }
 
     internal bool IsDirty { get; set; }
 
@@ -228,6 +230,7 @@ internal sealed unsafe partial class QuicConnection
     {
         IsHandshakeDone = true;
         State = QuicState.Open;
+        Pacer.Start();
         Protocol = QuicTls.SelectedProtocol(_session);
         if (IsServer)
         {
@@ -296,6 +299,7 @@ internal sealed unsafe partial class QuicConnection
     {
         if (IsAlive)
         {
+            Pacer.Stop();
             Endpoint.Writer.Flush(this);
         }
 

@@ -156,7 +156,10 @@ internal sealed unsafe partial class QuicEndpoint
         }
 
         var session = _tls.NewServerSession(_server!.Certificate(), _server.Protocols(), out var credentials);
-        var connection = new QuicConnection(this, isServer: true, SockAddress.From(path->local).ToEndPoint(), remote);
+        var connection = new QuicConnection(this, isServer: true, SockAddress.From(path->local).ToEndPoint(), remote)
+        {
+            Pacer = PacerFor(_server, remote),
+        };
         void* native;
         int result;
         fixed (ngtcp2_callbacks* callbacks = &_serverCallbacks)
@@ -185,7 +188,7 @@ internal sealed unsafe partial class QuicEndpoint
     /// <summary>Begins a connection; its <see cref="QuicConnection.Handshake"/> tells when and whether it stands.</summary>
     public QuicConnection Connect(IPEndPoint remote, QuicClientOptions options)
     {
-        var connection = new QuicConnection(this, isServer: false, LocalEndPoint, remote);
+        var connection = new QuicConnection(this, isServer: false, LocalEndPoint, remote) { Pacer = PacerFor(options, remote) };
         Post(() => Begin(connection, remote, options));
         return connection;
     }
@@ -238,11 +241,16 @@ internal sealed unsafe partial class QuicEndpoint
         Add(connection);
     }
 
+    private static QuicCongestion CongestionFor(QuicTransportOptions options, IPEndPoint remote) =>
+        options.IsLocal(remote.Address) ? options.LocalCongestion : options.Congestion;
+
+    private static Pacer PacerFor(QuicTransportOptions options, IPEndPoint remote) => new(CongestionFor(options, remote) == QuicCongestion.Bbr);
+
     private static void Prepare(QuicTransportOptions options, IPEndPoint remote, ngtcp2_settings* settings, ngtcp2_transport_params* parameters)
     {
         *settings = default;
         NgTcp2.ngtcp2_settings_default_versioned(NgTcp2.V1, settings);
-        settings->cc_algo = (int)(options.IsLocal(remote.Address) ? options.LocalCongestion : options.Congestion);
+        settings->cc_algo = (int)CongestionFor(options, remote);
         settings->initial_ts = Now();
         settings->max_window = QuicLimits.ConnectionReceiveBytesMax;
         settings->max_stream_window = QuicLimits.StreamReceiveBytesMax;

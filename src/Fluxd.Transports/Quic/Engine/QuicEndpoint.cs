@@ -210,7 +210,7 @@ internal sealed unsafe partial class QuicEndpoint : IDatagramSink, IAsyncDisposa
 
             if (connection.IsAlive)
             {
-                _timers.Set(connection, NgTcp2.ngtcp2_conn_get_expiry(connection.Native));
+                _timers.Set(connection, connection.Pacer.NextTimer(connection.Native, Now()));
             }
         }
 

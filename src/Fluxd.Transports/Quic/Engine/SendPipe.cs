@@ -54,6 +54,9 @@ internal sealed unsafe class SendPipe : PipeWriter, IValueTaskSource<FlushResult
 
     public bool IsFinSent { get; set; }
 
+    /// <summary>Loop thread.</summary>
+    public long Sent => _sent;
+
     public long Unsent => Volatile.Read(ref _committed) - _sent;
 
     /// <summary>Bytes that the last <see cref="Peek"/> showed.</summary>
