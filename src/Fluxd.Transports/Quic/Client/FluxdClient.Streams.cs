@@ -90,7 +90,10 @@ public sealed partial class FluxdClient
         return new ChangePage(changes, next, HasMore: false);
     }
 
-    private async Task<T> CallAsync<T>(FrameWriter frame, Reading<T> read, CancellationToken ct, ReadOnlyMemory<byte> body = default) => await GuardAsync(async () =>
+    private Task<T> CallAsync<T>(FrameWriter frame, Reading<T> read, CancellationToken ct, ReadOnlyMemory<byte> body = default) =>
+        GuardAsync(() => AskAsync(frame, read, body, ct));
+
+    private async Task<T> AskAsync<T>(FrameWriter frame, Reading<T> read, ReadOnlyMemory<byte> body, CancellationToken ct)
     {
         var stream = await SendAsync(frame, body, ct);
         try
@@ -106,7 +109,7 @@ public sealed partial class FluxdClient
         {
             await stream.Input!.CompleteAsync();
         }
-    });
+    }
 
     private async Task<QuicStream> SendAsync(FrameWriter frame, ReadOnlyMemory<byte> body, CancellationToken ct)
     {
@@ -186,11 +189,13 @@ public sealed partial class FluxdClient
         {
             return await call();
         }
-        catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException)
+        catch (Exception e) when (IsLoss(e) || e is FluxException { Error: FluxError.Unauthenticated })
         {
-            throw Ended(e);
+            throw await ReasonAsync(e);
         }
     }
+
+    private static bool IsLoss(Exception e) => e is ConnectionResetException or ConnectionAbortedException;
 
     /// <summary>A file's bytes on their way; dispose it to take them back.</summary>
     public sealed class Download : IAsyncDisposable

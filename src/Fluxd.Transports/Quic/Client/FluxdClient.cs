@@ -63,7 +63,7 @@ public sealed partial class FluxdClient : IAsyncDisposable
         }
 
         var client = new FluxdClient(endpoint, connection);
-        client.Login = client.AuthenticateAsync(options, CancellationToken.None); // as long as the connection
+        client.Login = client.AuthenticateAsync(options, CancellationToken.None); // it lives as long as the connection
         return client;
     }
 
@@ -79,8 +79,15 @@ public sealed partial class FluxdClient : IAsyncDisposable
             TokenCredential token => frame.U8(2).Text(token.UserName).Text(token.Token),
             _ => throw FluxException.Invalid("fluxd/1 knows logins by password and by API key."),
         };
-        return await CallAsync(frame.Text(options.ClientName), static (ref FrameReader answer) =>
-            new LoginInfo(answer.Text(), (Scopes)answer.U32(), answer.Flag()), ct);
+        try
+        {
+            return await AskAsync(frame.Text(options.ClientName), static (ref FrameReader answer) =>
+                new LoginInfo(answer.Text(), (Scopes)answer.U32(), answer.Flag()), default, ct);
+        }
+        catch (Exception e) when (IsLoss(e))
+        {
+            throw Lost(e);
+        }
     }
 
     public Task<NodeInfo> StatAsync(FilePath path, bool followLink, CancellationToken ct) =>
@@ -186,17 +193,21 @@ public sealed partial class FluxdClient : IAsyncDisposable
 
     private static FrameWriter Frame(FluxdOperation operation) => new((byte)operation);
 
-    /// <summary>Why a call ended with the connection. A login that failed is said, or the call would be repeated with it.</summary>
-    private FluxException Ended(Exception cause)
+    /// <summary>Why a call failed or ended with the connection. A login that failed tells more than the calls that left with it.</summary>
+    private async Task<FluxException> ReasonAsync(Exception cause)
     {
-        if (Login is { IsFaulted: true } && Login.Exception.InnerException is FluxException { IsTransient: false } refused)
+        try
+        {
+            await Login; // judged, or ended with the connection
+        }
+        catch (FluxException refused)
         {
             return refused;
         }
 
-        return _connection.PeerCloseCode == FluxdCodes.AuthenticationFailed
-            ? new FluxException(FluxError.Unauthenticated, "The login failed or is no longer valid; log in again.", cause)
-            : Lost(cause);
+        return cause as FluxException ?? (_connection.PeerCloseCode == FluxdCodes.AuthenticationFailed
+            ? new FluxException(FluxError.Unauthenticated, "This login is no longer valid; log in again.", cause)
+            : Lost(cause));
     }
 
     private static FluxException Lost(Exception cause) =>

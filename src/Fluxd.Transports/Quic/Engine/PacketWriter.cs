@@ -16,7 +16,6 @@ internal sealed unsafe class PacketWriter(IUdpIo io) : IDisposable
     // Enough for one datagram; more would only be measured again next time.
     private const int PeekBytes = 2048;
 
-
     private readonly byte* _buffer = (byte*)NativeMemory.AlignedAlloc(BufferBytes, 64);
     private int _filled;
     private int _segment;

@@ -16,7 +16,7 @@ internal sealed class StreamTurns
     /// <summary>The stream whose turn it is; null when none is ready.</summary>
     public QuicStream? Next => _fresh.TryPeek(out var fresh) ? fresh : _others.TryPeek(out var other) ? other : null;
 
-    public void Enqueue(QuicStream stream) => (stream.Output!.Sent == 0 ? _fresh : _others).Enqueue(stream);
+    public void Enqueue(QuicStream stream) => (stream.Output!.Sent < QuicLimits.FirstTurnBytes ? _fresh : _others).Enqueue(stream);
 
     /// <summary>Takes the one whose turn it is out.</summary>
     public void Dequeue()
