@@ -82,7 +82,8 @@ class Fluxd(Server):
 
     def start(self):
         self.launch("out/fluxd/fluxd" if os.path.isabs("out") else f"{os.getcwd()}/out/fluxd/fluxd", "--try", f"{self.home}/data",
-                    "--set", "sftp.listen=127.0.0.1:0", "--set", "http.listen=127.0.0.1:0", "--set", "quic.enabled=false")
+                    "--set", "sftp.listen=127.0.0.1:0", "--set", "http.listen=127.0.0.1:0", "--set", "quic.enabled=false",
+                    "--set", f"limits.sessions_per_user={SESSIONS + 100}")  # every session here is one user's
         for _ in range(600):
             said = open(self.log.name).read()
             if "users passwd" in said:
