@@ -15,6 +15,9 @@ import time
 
 CLOCK = os.sysconf("SC_CLK_TCK")
 MIB = 1 << 20
+
+# What a daemon that was just started is given of each kind of upload before any is measured.
+WARM_MIB, WARM_TIMES = 32, 8
 TUS = ["Tus-Resumable: 1.0.0"]
 
 
@@ -77,14 +80,16 @@ class Server:
 
 
 class Figures:
-    def __init__(self):
+    def __init__(self, quiet=False):
+        self.quiet = quiet
         self.values, self.cpu, self.peaks = {}, {}, {}
 
     def add(self, key, who, value, cpu, peak):
         self.values.setdefault((key, who), []).append(value)
         self.cpu.setdefault((key, who), []).append(cpu)
         self.peaks[key, who] = max(peak, self.peaks.get((key, who), 0))
-        print(f"  {key:28} {who:6} {value:10.1f}   {cpu:.2f} CPU s per unit   {peak:.0f} MB", flush=True)
+        if not self.quiet:
+            print(f"  {key:28} {who:6} {value:10.1f}   {cpu:.2f} CPU s per unit   {peak:.0f} MB", flush=True)
 
     def median(self, key, who):
         return statistics.median(self.values[key, who])
@@ -269,6 +274,8 @@ https://localhost:{tls} {{
 
     # -- the rounds
 
+    WRITES = ("put", "tus-whole", "tus-4", "tus-8", "tus-16")
+
     def wants(self, name):
         return any(name.startswith(only) for only in self.o.only.split(","))
 
@@ -304,7 +311,7 @@ https://localhost:{tls} {{
                             self.wrk(f"range-{kind(tls)}", "range", server, tls, 4)
                 if round_number == 0:
                     self.figures = Figures()
-        if self.wants("put") or self.wants("tus"):
+        if any(self.wants(name) for name in self.WRITES):
             for round_number in range(self.o.rounds):
                 print(f"writing, round {round_number + 1}", flush=True)
                 self.write_round(round_number)
@@ -321,36 +328,38 @@ https://localhost:{tls} {{
             self.warm_up(tls)
             pair = turn((self.fluxd, self.tusd), round_number)
             for server in pair:
-                for name in ("put", "tus-whole", "tus-4", "tus-8", "tus-16"):
-                    if not self.wants(name):
-                        continue
-                    source = self.scratch / "up.bin"
-                    self.random(source, self.bytes)
-                    os.sync()
-                    if name == "put":
-                        # tus has no plain PUT: its one-request upload is the nearest.
-                        if server is self.fluxd:
-                            self.put(server, tls, source)
-                    elif name == "tus-whole":
-                        self.tus(server, tls, [source], "whole")
-                    else:
-                        parts = self.split(source, int(name[4:]) * MIB)
-                        self.tus(server, tls, parts, name[4:])
-                        shutil.rmtree(self.scratch / "parts")
-                    source.unlink()
+                for name in self.WRITES:
+                    if self.wants(name):
+                        self.write(server, tls, name)
                     if server is self.tusd:
                         shutil.rmtree(self.scratch / "tus")
                         (self.scratch / "tus").mkdir()
 
-    def warm_up(self, tls):
-        """A daemon that was just started still compiles what the first uploads need; the other server has run all the while."""
-        counted, self.figures = self.figures, Figures()
-        source = self.scratch / "warm.bin"
-        for _ in range(3):
-            self.random(source, 64 * MIB)
-            self.put(self.fluxd, tls, source)
+    def write(self, server, tls, name):
+        if name == "put" and server is self.tusd:
+            return  # tus has no plain PUT: its one-request upload is the nearest.
+        source = self.scratch / "up.bin"
+        self.random(source, self.bytes)
+        os.sync()
+        if name == "put":
+            self.put(server, tls, source)
+        elif name == "tus-whole":
+            self.tus(server, tls, [source], "whole")
+        else:
+            parts = self.split(source, int(name[4:]) * MIB)
+            self.tus(server, tls, parts, name[4:])
+            shutil.rmtree(self.scratch / "parts")
         source.unlink()
-        self.figures = counted
+
+    def warm_up(self, tls):
+        """A daemon that was just started still compiles what its first uploads need; the other server has run all the while."""
+        counted, self.figures = self.figures, Figures(quiet=True)
+        whole, self.bytes = self.bytes, WARM_MIB * MIB
+        for _ in range(WARM_TIMES):
+            for name in self.WRITES:
+                if self.wants(name):
+                    self.write(self.fluxd, tls, name)
+        self.figures, self.bytes = counted, whole
 
     def split(self, source, size):
         folder = self.scratch / "parts"

@@ -104,9 +104,8 @@ internal sealed partial class AdminFrontend(AdminServices services, AdminOptions
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(loggers);
-        builder.Services.AddSingleton<IConnectionListenerFactory>(_listeners);
         builder.Services.AddRoutingCore();
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(Configure);
+        _listeners.Serve(builder).ConfigureKestrel(Configure);
         var app = builder.Build();
         app.NoteFirstRequests();
         app.Use(GuardAsync);

@@ -56,10 +56,9 @@ internal sealed class HttpFrontend(HttpFrontendOptions options) : IFrontend, IAs
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(options.Loggers);
-        builder.Services.AddSingleton<IConnectionListenerFactory>(_listeners);
         builder.Services.AddRoutingCore();
         options.Services(builder.Services);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        _listeners.Serve(builder).ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             options.Configure(kestrel);

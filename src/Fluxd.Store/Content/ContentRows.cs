@@ -65,9 +65,11 @@ internal static class ContentRows
         }
     }
 
-    internal static void SetTail(CatalogTransaction transaction, long content, long writer, long? tail)
+    /// <param name="start">Where the tail begins: where all that is in the recipe ends.</param>
+    internal static void SetTail(CatalogTransaction transaction, long content, long writer, long start, long? tail)
     {
-        using var set = transaction.Sql("UPDATE content SET tail = ?3 WHERE id = ?1 AND writer = ?2 AND complete = 0").Bind(content).Bind(writer).Bind(tail);
+        using var set = transaction.Sql("UPDATE content SET tail = ?4 WHERE id = ?1 AND writer = ?2 AND size = ?3 AND complete = 0")
+            .Bind(content).Bind(writer).Bind(start).Bind(tail);
         if (set.Run() == 0)
         {
             throw new FluxException(FluxError.Fenced, "A newer writer took this upload over.");

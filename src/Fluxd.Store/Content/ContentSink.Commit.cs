@@ -14,7 +14,6 @@ internal sealed partial class ContentSink
     {
         using var call = await EnterAsync(ct);
         await SubmitAsync(ct);
-        await SettleAsync();
 
         // What is left is the unfinished chunk: it becomes durable as it is, in no index, and is cut again with what follows.
         var tail = new Extent(_extent.Start);
@@ -28,7 +27,8 @@ internal sealed partial class ContentSink
         try
         {
             await PrepareAsync(tail, _buffer, room);
-            return await CommitTailAsync(tail, also, ct);
+            await _lastQueued;
+            return await TogetherAsync(CommitTailAsync(tail, also, ct));
         }
         finally
         {
@@ -43,7 +43,7 @@ internal sealed partial class ContentSink
             transaction =>
             {
                 var id = _content != 0 ? _content : Begin(transaction, _class);
-                ContentRows.SetTail(transaction, id, _writer, tail.Count > 0 ? tail.Place(transaction, _lane, _scope, indexed: false)[0] : null);
+                ContentRows.SetTail(transaction, id, _writer, tail.Start, tail.Count > 0 ? tail.Place(transaction, _lane, _scope, indexed: false)[0] : null);
                 return (also(transaction, id, length), id);
             },
             ct);
@@ -68,9 +68,9 @@ internal sealed partial class ContentSink
         try
         {
             await PrepareAsync(last, _buffer, room);
-            await SettleAsync();
+            await _lastQueued;
             var root = last.ExtendRoot(_root);
-            var result = await _store.Catalog.WriteAsync(transaction => publish(transaction, Finish(transaction, last, root, inline)), ct);
+            var result = await TogetherAsync(_store.Catalog.WriteAsync(transaction => publish(transaction, Finish(transaction, last, root, inline)), ct));
             await DisposeAsync();
             return result;
         }
@@ -86,6 +86,11 @@ internal sealed partial class ContentSink
         if (inline is not null)
         {
             return ContentRows.Insert(transaction, _scope, size, ChunkClass.Whole, root, null, inline);
+        }
+
+        if (_content == 0 && last.Start > 0)
+        {
+            throw new FluxException(FluxError.Unavailable, "The bytes before these were lost; send the file again.");
         }
 
         var ids = last.Place(transaction, _lane, _scope);
@@ -202,6 +207,25 @@ internal sealed partial class ContentSink
         {
             _store.Buffers.Return(buffer, announced: true);
         }
+    }
+
+    /// <summary>
+    /// Waits for a write and for all that was queued before it: one group can take them together, and then they share its
+    /// sync. Where an extent was lost the write fails too, because the content ends elsewhere; the extent's fault is the one to tell.
+    /// </summary>
+    private async Task<T> TogetherAsync<T>(Task<T> write)
+    {
+        try
+        {
+            await SettleAsync();
+        }
+        catch
+        {
+            await ((Task)write).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+
+        return await write;
     }
 
     /// <summary>Waits for everything that is on its way; throws what failed.</summary>

@@ -47,9 +47,11 @@ internal sealed partial class ContentSink : IContentSink
     }
 
     /// <summary>Goes on behind what is durable; the uncut end is read back, so that the cuts are those of one stream.</summary>
-    internal ContentSink(ContentStore store, ChunkScope scope, Ticket ticket, UnfinishedContent unfinished)
+    /// <param name="takeOver">Ends when nobody else can write it any more, whatever happens.</param>
+    internal ContentSink(ContentStore store, ChunkScope scope, Ticket ticket, UnfinishedContent unfinished, Task takeOver)
         : this(store, scope, ticket)
     {
+        _inFlight.Enqueue(takeOver);
         (_content, _writer, _root) = (unfinished.Id, unfinished.Writer, unfinished.Root);
         _extent = new Extent(unfinished.Size);
         Length = unfinished.Size;
@@ -57,7 +59,6 @@ internal sealed partial class ContentSink : IContentSink
         {
             Choose(known);
         }
-
     }
 
     public long Length { get; private set; }

@@ -46,15 +46,8 @@ internal sealed class ContentStore : IContents
         var ticket = Holds.TakeWide();
         try
         {
-            var unfinished = await Catalog.WriteAsync(
-                transaction =>
-                {
-                    var taken = ContentRows.TakeOver(transaction, content);
-                    ticket.Keep(content);
-                    return taken;
-                },
-                ct);
-            var sink = new ContentSink(this, scope, ticket, unfinished);
+            var (unfinished, takeOver) = await TakeOverAsync(content, ticket, ct);
+            var sink = new ContentSink(this, scope, ticket, unfinished, takeOver);
             if (unfinished.Tail is { } tail)
             {
                 sink.TakeTail(Reader.ReadChunk(tail));
@@ -68,6 +61,30 @@ internal sealed class ContentStore : IContents
             ticket.Dispose();
             throw;
         }
+    }
+
+    /// <summary>
+    /// What is there is known when the taking over has run; its sync may go on while the next bytes arrive. The sink waits
+    /// for it before it says that anything is durable. If it fails, what the sink writes finds another writer and fails too.
+    /// </summary>
+    private async Task<(UnfinishedContent Found, Task Commit)> TakeOverAsync(long content, Ticket ticket, CancellationToken ct)
+    {
+        var found = new TaskCompletionSource<UnfinishedContent>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var commit = Catalog.WriteLazilyAsync(
+            transaction =>
+            {
+                var taken = ContentRows.TakeOver(transaction, content);
+                ticket.Keep(content);
+                found.SetResult(taken);
+                return true;
+            },
+            ct);
+        if (await Task.WhenAny(commit, found.Task) == commit)
+        {
+            await commit;
+        }
+
+        return (await found.Task, commit);
     }
 
     /// <summary>Content that belongs to no tree.</summary>

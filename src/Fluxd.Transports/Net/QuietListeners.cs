@@ -1,6 +1,9 @@
 using System.Net;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
@@ -13,15 +16,26 @@ namespace Fluxd.Transports.Net;
 /// </summary>
 public sealed class QuietListeners : IConnectionListenerFactory, IConnectionListenerFactorySelector, IDisposable
 {
-    private readonly SocketTransportFactory _sockets = new(
-        Options.Create(new SocketTransportOptions { Backlog = NetLimits.AcceptQueueMax }), NullLoggerFactory.Instance);
+    private SocketTransportFactory? _sockets;
 
     private readonly CancellationTokenSource _accepting = new();
 
-    public bool CanBind(EndPoint endpoint) => _sockets.CanBind(endpoint);
+    /// <summary>Makes a host listen by these. Its sockets' options come by way of its services, because only there can their memory be chosen.</summary>
+    public IWebHostBuilder Serve(WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
+        builder.Services.AddSingleton<IConnectionListenerFactory>(services =>
+        {
+            _sockets = new SocketTransportFactory(services.GetRequiredService<IOptions<SocketTransportOptions>>(), NullLoggerFactory.Instance);
+            return this;
+        });
+        return builder.WebHost.UseKestrelCore().UseSockets(sockets => sockets.Backlog = NetLimits.AcceptQueueMax);
+    }
+
+    public bool CanBind(EndPoint endpoint) => _sockets!.CanBind(endpoint);
 
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
-        new Listener(await _sockets.BindAsync(endpoint, cancellationToken), _accepting.Token);
+        new Listener(await _sockets!.BindAsync(endpoint, cancellationToken), _accepting.Token);
 
     /// <summary>Who is in the kernel's queue from now on stays there. The descriptors stay open until their listeners are unbound.</summary>
     public Task StopAcceptingAsync() => _accepting.CancelAsync();
