@@ -1,3 +1,5 @@
+using Fluxd.Core.Uploads;
+
 namespace Fluxd.Core.Files;
 
 /// <summary>
@@ -24,6 +26,13 @@ public interface IOpenFile : IAsyncDisposable
     /// One call at a time.
     /// </summary>
     ValueTask<int> ReadOnAsync(long offset, Memory<byte> buffer, CancellationToken ct) => ReadAsync(offset, buffer, ct);
+
+    /// <summary>
+    /// Some of the committed content's chunks in their order, at most <see cref="Limits.ChunksPerCallMax"/>, from
+    /// <paramref name="offset"/> on, where one must begin; none at the end, and none where nothing can be spared by them: of a
+    /// tiny file, or while somebody writes. They follow from the bytes, so whoever may read those may know them.
+    /// </summary>
+    ValueTask<IReadOnlyList<ChunkRef>> ChunksAsync(long offset, CancellationToken ct) => new([]);
 
     /// <summary>Takes all bytes; returns when they are accepted (not durable). Sequential writes stream into the chunker.</summary>
     /// <exception cref="FluxException">QuotaExceeded, NoSpace, Fenced, Denied (not opened for writing).</exception>

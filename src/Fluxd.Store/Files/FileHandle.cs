@@ -1,6 +1,7 @@
 using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
+using Fluxd.Core.Uploads;
 using Fluxd.Store.Catalog.References;
 using Fluxd.Store.Content;
 
@@ -64,6 +65,13 @@ internal sealed class FileHandle(
         return (reading is null ? opened : Newest) is not { } newest || offset >= newest.Content.Size ? 0
             : cut is null ? await writing.Contents.ReadAsync(newest.Content.Id, offset, buffer, ct)
             : await writing.Contents.ReadSomeAsync(newest.Content.Id, offset, buffer, cut, ct);
+    }
+
+    public async ValueTask<IReadOnlyList<ChunkRef>> ChunksAsync(long offset, CancellationToken ct)
+    {
+        Need(OpenAccess.Read, "reading");
+        using var reading = writing.Contents.Holds.TakeWide();
+        return ((ISettled)this).Settled is { } settled ? await writing.Contents.RecipeAsync(settled.Content, offset, ct) : [];
     }
 
     public async ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct)

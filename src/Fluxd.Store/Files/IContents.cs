@@ -1,5 +1,7 @@
 using Fluxd.Core;
 using Fluxd.Core.Chunking;
+using Fluxd.Core.Files;
+using Fluxd.Core.Uploads;
 using Fluxd.Store.Catalog;
 using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Catalog.References;
@@ -77,6 +79,15 @@ internal interface IContentSink : IAsyncDisposable
 
 internal static class ContentsExtensions
 {
+    /// <summary>As <see cref="IOpenFile.ChunksAsync"/>.</summary>
+    public static async ValueTask<IReadOnlyList<ChunkRef>> RecipeAsync(this IContents contents, long content, long offset, CancellationToken ct)
+    {
+        var chunks = (await contents.ChunksAsync(content, offset, ct)).SkipWhile(chunk => chunk.Offset + chunk.Length <= offset).Take(Limits.ChunksPerCallMax).ToList();
+        return chunks is [var first, ..] && first.Offset != offset
+            ? throw FluxException.Invalid("A recipe is read from the beginning of one of its chunks.")
+            : [.. chunks.Select(chunk => new ChunkRef(chunk.Hash, chunk.Length))];
+    }
+
     /// <summary>
     /// Goes on with a session's content at its durable size, which is what the client was shown. Bytes behind it that
     /// reached the disk before a crash are dropped: a client that appends would put its own behind them.

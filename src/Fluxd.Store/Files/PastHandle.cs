@@ -1,5 +1,6 @@
 using Fluxd.Core;
 using Fluxd.Core.Files;
+using Fluxd.Core.Uploads;
 using Fluxd.Store.Catalog.References;
 using Fluxd.Store.Content;
 
@@ -24,6 +25,8 @@ internal sealed class PastHandle(IContents contents, NodeInfo node, long content
     public ValueTask<int> ReadOnAsync(long offset, Memory<byte> buffer, CancellationToken ct) => offset < 0
         ? throw FluxException.Invalid("An offset can't be negative.")
         : offset < node.Size ? contents.ReadSomeAsync(content, offset, buffer, _cut, ct) : new ValueTask<int>(0);
+
+    public ValueTask<IReadOnlyList<ChunkRef>> ChunksAsync(long offset, CancellationToken ct) => contents.RecipeAsync(content, offset, ct);
 
     public ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct) => throw ReadOnly();
 

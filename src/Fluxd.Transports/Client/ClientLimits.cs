@@ -26,6 +26,9 @@ internal static class ClientLimits
     /// <summary>One piece of a download: what a cut connection loses at most.</summary>
     public const int PieceBytes = 2 << 20;
 
+    /// <summary>Chunks of an older copy that are remembered while its new version is received, at about 70 bytes each: 64 GiB of it.</summary>
+    public const int OlderChunksMax = 1 << 20;
+
     /// <summary>With the pauses below that is about five minutes of a dead link; then the state stays for the next run.</summary>
     public const int Attempts = 14;
 

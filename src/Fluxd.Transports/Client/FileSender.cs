@@ -24,8 +24,6 @@ public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock
         init => _bundleBytes = (int)Math.Clamp(value ?? ClientLimits.BundleBytes, ClientLimits.BundleBytesMin, ClientLimits.BundleBytes);
     }
 
-    private sealed record Window(List<ChunkRef> Recipe, List<ReadOnlyMemory<byte>> Bytes, long Length);
-
     /// <param name="server">Names the server and the account: part of what a resume is remembered by.</param>
     public async Task<SendResult> SendAsync(string server, string localPath, FilePath target, Action<ProgressReport>? report, CancellationToken ct)
     {
@@ -76,8 +74,8 @@ public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock
     private async Task<byte[]> SendBytesAsync(string localPath, long size, RemoteUpload upload, TransferMeter meter, CancellationToken ct)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        await using var file = new FileStream(localPath, FileMode.Open, FileAccess.Read, FileShare.Read, 0, FileOptions.SequentialScan | FileOptions.Asynchronous);
-        var chunker = await ChunkerAsync(file, size, ct);
+        await using var file = FileWindow.Open(localPath);
+        var chunker = await FileWindow.ChunkerAsync(file, size, ct);
         await SkipAsync(file, upload.Offset, hash, ct);
         meter.Skip(upload.Offset);
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(ct);
@@ -87,11 +85,13 @@ public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock
         {
             while (offset < size)
             {
-                var window = await ReadWindowAsync(file, chunker, hash, ct);
+                var window = await FileWindow.ReadAsync(file, chunker, ct);
                 if (window.Length == 0)
                 {
                     throw FluxException.Conflict("The file became shorter while it was being sent; nothing was published.");
                 }
+
+                hash.AppendData(window.Content.Span);
 
                 // The next window's chunks travel while this one is appended, or a long link would idle at each seam.
                 await older;
@@ -108,14 +108,6 @@ public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock
             await newer.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             throw;
         }
-    }
-
-    private static async Task<Chunker> ChunkerAsync(FileStream file, long size, CancellationToken ct)
-    {
-        var head = new byte[ContentSniffer.HeadBytes];
-        var count = await file.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, ct);
-        file.Position = 0;
-        return Chunker.For(ContentSniffer.Choose(head.AsSpan(0, count), size));
     }
 
     /// <summary>What the server has is read for the hash only: the end compares the whole.</summary>
@@ -135,30 +127,7 @@ public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock
         }
     }
 
-    private static async Task<Window> ReadWindowAsync(FileStream file, Chunker chunker, IncrementalHash hash, CancellationToken ct)
-    {
-        var start = file.Position;
-        var buffer = new byte[ClientLimits.WindowBytes];
-        var got = await file.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, ct);
-        var isLast = file.Position == file.Length;
-        var window = new Window([], [], 0);
-        var at = 0;
-
-        // A cut needs the longest possible chunk ahead of it, or the end of the file.
-        while (at < got && (isLast || got - at >= chunker.Sizes.Max))
-        {
-            var length = chunker.Cut(buffer.AsSpan(at, got - at));
-            window.Recipe.Add(new ChunkRef(ChunkHash.Of(buffer.AsSpan(at, length)), length));
-            window.Bytes.Add(buffer.AsMemory(at, length));
-            at += length;
-        }
-
-        hash.AppendData(buffer, 0, at);
-        file.Position = start + at;
-        return window with { Length = at };
-    }
-
-    private async Task SendWindowAsync(string id, long offset, Window window, TransferMeter meter, Task before, CancellationToken ct)
+    private async Task SendWindowAsync(string id, long offset, FileWindow window, TransferMeter meter, Task before, CancellationToken ct)
     {
         List<int> wanted;
         try
@@ -189,7 +158,7 @@ public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock
         meter.Add(window.Length - wanted.Sum(i => (long)window.Recipe[i].Length), 0);
     }
 
-    private Task PutAsync(string id, Window window, List<int> wanted, TransferMeter meter, CancellationToken ct) => Parallel.ForEachAsync(
+    private Task PutAsync(string id, FileWindow window, List<int> wanted, TransferMeter meter, CancellationToken ct) => Parallel.ForEachAsync(
         Bundles(window, wanted, _bundleBytes),
         new ParallelOptions { MaxDegreeOfParallelism = ClientLimits.Parallel, CancellationToken = ct },
         async (bundle, stop) =>
@@ -199,7 +168,7 @@ public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock
             meter.Add(bytes, bytes);
         });
 
-    private static IEnumerable<List<ChunkBytes>> Bundles(Window window, List<int> wanted, int bytesMax)
+    private static IEnumerable<List<ChunkBytes>> Bundles(FileWindow window, List<int> wanted, int bytesMax)
     {
         var bundle = new List<ChunkBytes>();
         var bytes = 0;

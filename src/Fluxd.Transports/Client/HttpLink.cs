@@ -13,6 +13,7 @@ using Fluxd.Core.Chunking;
 using Fluxd.Core.Files;
 using Fluxd.Core.Uploads;
 using Fluxd.Transports.Http;
+using Fluxd.Transports.Http.Uploads;
 using Fluxd.Transports.Http.Wire;
 
 namespace Fluxd.Transports.Client;
@@ -144,6 +145,14 @@ public sealed class HttpLink : ILink
         }
     }
 
+    public async Task<IReadOnlyList<ChunkRef>> RecipeAsync(FilePath path, string tag, long offset, CancellationToken ct)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, string.Create(CultureInfo.InvariantCulture, $"/v1/recipes/{HttpPaths.Encode(path)}?offset={offset}"));
+        request.Headers.TryAddWithoutValidation("If-Match", tag);
+        using var answer = await SendAsync(request, ct);
+        return DeltaRoutes.Chunks((await ReadAsync(answer, WireJson.Default.FileRecipe, ct)).Chunks);
+    }
+
     public async Task<byte[]> HashAsync(FilePath path, CancellationToken ct) =>
         Convert.FromHexString((await GetAsync("/v1/checksums/" + HttpPaths.Encode(path) + "?algorithm=sha-256", WireJson.Default.ChecksumAnswer, ct)).Hex);
 
@@ -195,7 +204,7 @@ public sealed class HttpLink : ILink
         }
 
         var request = new HttpRequestMessage(HttpMethod.Post, $"/v1/uploads/{id}/chunks") { Content = new ByteArrayContent(bundle) };
-        request.Content.Headers.ContentType = new MediaTypeHeaderValue(Fluxd.Transports.Http.Uploads.DeltaRoutes.BundleType);
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue(DeltaRoutes.BundleType);
 
         // A proxy that caps bodies cuts the connection in the middle of one: asking first gets its 413 in words instead.
         request.Headers.ExpectContinue = bundle.Length > Volatile.Read(ref _bodyBytesPassed);

@@ -36,6 +36,12 @@ public interface ILink : IAsyncDisposable
     /// <summary>Fills the buffer from <paramref name="offset"/>. Conflict when the content is no longer the tagged one.</summary>
     Task ReadAsync(FilePath path, string tag, long offset, Memory<byte> buffer, CancellationToken ct);
 
+    /// <summary>
+    /// Some of the content's chunks in their order, from <paramref name="offset"/> on, where one begins; none at the end, or where
+    /// nothing can be spared. Conflict when the content is no longer the tagged one.
+    /// </summary>
+    Task<IReadOnlyList<ChunkRef>> RecipeAsync(FilePath path, string tag, long offset, CancellationToken ct);
+
     /// <summary>SHA-256 of the whole content.</summary>
     Task<byte[]> HashAsync(FilePath path, CancellationToken ct);
 

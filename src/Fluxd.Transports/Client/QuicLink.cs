@@ -101,8 +101,7 @@ public sealed class QuicLink(QuicTarget target) : ILink
 
     public async Task ReadAsync(FilePath path, string tag, long offset, Memory<byte> buffer, CancellationToken ct)
     {
-        var content = ETag.Parse(tag) ?? throw FluxException.Invalid("The file's tag is none of fluxd's.");
-        await using var download = await (await ClientAsync(ct)).GetAsync(path, offset, buffer.Length, content, ct);
+        await using var download = await (await ClientAsync(ct)).GetAsync(path, offset, buffer.Length, ContentOf(tag), ct);
         if (download.Length != buffer.Length)
         {
             throw FluxException.Conflict("The file is shorter than it was said to be; run the same command again.");
@@ -121,6 +120,9 @@ public sealed class QuicLink(QuicTarget target) : ILink
             }
         }
     }
+
+    public async Task<IReadOnlyList<ChunkRef>> RecipeAsync(FilePath path, string tag, long offset, CancellationToken ct) =>
+        await (await ClientAsync(ct)).RecipeAsync(path, offset, ContentOf(tag), ct);
 
     public async Task<byte[]> HashAsync(FilePath path, CancellationToken ct) => await (await ClientAsync(ct)).ChecksumAsync(path, ct);
 
@@ -185,6 +187,8 @@ public sealed class QuicLink(QuicTarget target) : ILink
 
     private static RemoteEntry Entry(FilePath path, NodeInfo node) =>
         new(path, node.Kind, node.Size, node.ContentTag.IsEmpty ? null : ETag.Of(node.ContentTag.Span), node.ModifiedAt.ToDateTimeOffset());
+
+    private static byte[] ContentOf(string tag) => ETag.Parse(tag) ?? throw FluxException.Invalid("The file's tag is none of fluxd's.");
 
     private static UploadId IdOf(string text) => UploadId.TryParse(text, out var id) ? id : throw FluxException.NotFound("That is no upload's name.");
 

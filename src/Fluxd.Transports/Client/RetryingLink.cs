@@ -23,6 +23,9 @@ public sealed class RetryingLink(ILink inner, TimeProvider clock, Action<string>
     public Task ReadAsync(FilePath path, string tag, long offset, Memory<byte> buffer, CancellationToken ct) =>
         RunAsync(() => inner.ReadAsync(path, tag, offset, buffer, ct), ct);
 
+    public Task<IReadOnlyList<ChunkRef>> RecipeAsync(FilePath path, string tag, long offset, CancellationToken ct) =>
+        RunAsync(() => inner.RecipeAsync(path, tag, offset, ct), ct);
+
     public Task<byte[]> HashAsync(FilePath path, CancellationToken ct) => RunAsync(() => inner.HashAsync(path, ct), ct);
 
     public Task PutAsync(FilePath path, ReadOnlyMemory<byte> content, byte[] sha256, DateTimeOffset modified, CancellationToken ct) =>

@@ -49,6 +49,13 @@ public sealed class FluxctlTests
         Assert.InRange(sent.GetProperty("moved").GetInt64(), 1, 4_000_000);
         await served.Ctl.RunAsync("get", "/a.bin", served.Local("back"));
         Assert.Equal(bytes, await File.ReadAllBytesAsync(served.Local("back")));
+
+        bytes[5_000_000] ^= 1;
+        await File.WriteAllBytesAsync(served.Local("a.bin"), bytes);
+        await served.Ctl.RunAsync("put", served.Local("a.bin"));
+        var received = System.Text.Json.JsonDocument.Parse((await served.Ctl.RunAsync("get", "/a.bin", served.Local("back"), "--json")).Trim().Split('\n')[^1]).RootElement;
+        Assert.InRange(received.GetProperty("moved").GetInt64(), 1, 4_000_000);
+        Assert.Equal(bytes, await File.ReadAllBytesAsync(served.Local("back")));
     }
 
     [Fact(Timeout = 180_000)]

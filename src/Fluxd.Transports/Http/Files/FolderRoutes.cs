@@ -31,6 +31,10 @@ internal static class FolderRoutes
         {
             Answer = typeof(ChecksumAnswer), Query = ["algorithm: sha-256, sha-512, sha-1 or md5"],
         },
+        new("GET", "/v1/recipes/{path*}", "The chunks that a file is made of: whoever has some of them asks for the ranges of the others only.", RecipeAsync)
+        {
+            Answer = typeof(FileRecipe), Query = ["offset: where a chunk begins (0); the next page begins where this one's chunks end"], Headers = ["If-Match"],
+        },
     ];
 
     public static async Task ListAsync(Exchange x, CancellationToken ct)
@@ -227,6 +231,27 @@ internal static class FolderRoutes
         var answer = new ChecksumAnswer(
             x.Path.ToString(), node.Version, node.Size, Digests.Name(algorithm), Convert.ToHexStringLower(digest.Value.Span), Digests.Format(digest));
         await x.JsonAsync(200, answer, WireJson.Default.ChecksumAnswer, ct);
+    }
+
+    private static async Task RecipeAsync(Exchange x, CancellationToken ct)
+    {
+        var offset = x.QueryLong("offset") ?? 0;
+        await using var file = await x.Services.Files.OpenAsync(x.Who, x.Path, new OpenRequest { Access = OpenAccess.Read, Frontend = "http" }, ct);
+        var node = await file.StatAsync(ct);
+        var etag = node.ContentTag.IsEmpty ? null : ETag.Of(node.ContentTag.Span);
+        if (Conditions.Evaluate(x, etag, node.ModifiedAt.ToDateTimeOffset()) == ConditionResult.Failed)
+        {
+            throw Conditions.Failed();
+        }
+
+        if (offset < 0 || offset > node.Size)
+        {
+            throw FluxException.Invalid($"\"offset\" must lie in the file, which has {node.Size} bytes.");
+        }
+
+        var chunks = await file.ChunksAsync(offset, ct);
+        var answer = new FileRecipe(node.Size, etag, offset, [.. chunks.Select(chunk => new RecipeChunk(chunk.Hash.ToString(), chunk.Length))]);
+        await x.JsonAsync(200, answer, WireJson.Default.FileRecipe, ct);
     }
 
     internal static string Number(long value) => value.ToString(CultureInfo.InvariantCulture);

@@ -106,10 +106,14 @@ internal static class DeltaRoutes
     public static List<ChunkRef> Recipe(IReadOnlyList<RecipeChunk> chunks)
     {
         Bound(chunks.Count);
-        return [.. chunks.Select(c => c.Length is > 0 and <= HttpLimits.ChunkBytesMax
+        return Chunks(chunks);
+    }
+
+    /// <summary>As they come over the wire, each checked.</summary>
+    internal static List<ChunkRef> Chunks(IReadOnlyList<RecipeChunk> chunks) =>
+        [.. chunks.Select(c => c.Length is > 0 and <= HttpLimits.ChunkBytesMax
             ? new ChunkRef(Hash(c.Hash), c.Length)
             : throw FluxException.Invalid($"A chunk has 1 to {HttpLimits.ChunkBytesMax} bytes."))];
-    }
 
     private static void Bound(int count)
     {

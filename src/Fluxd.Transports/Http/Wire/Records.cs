@@ -184,6 +184,9 @@ public sealed record RecipeChunk([property: JsonRequired] string Hash, int Lengt
 
 public sealed record RecipeBody(long Offset, [property: JsonRequired] IReadOnlyList<RecipeChunk> Chunks);
 
+/// <param name="Chunks">Those from <paramref name="Offset"/> on, some of them; none at the end, or where there is nothing to spare.</param>
+public sealed record FileRecipe(long Size, string? Etag, long Offset, IReadOnlyList<RecipeChunk> Chunks);
+
 public sealed record RecipeAnswer(long Offset, IReadOnlyList<int> Missing);
 
 public sealed record LoginBody(string User, string Password);
@@ -306,6 +309,7 @@ public sealed record ProbeAnswer(string Method, long BodyBytes, string Address, 
 [JsonSerializable(typeof(HaveAnswer))]
 [JsonSerializable(typeof(RecipeBody))]
 [JsonSerializable(typeof(RecipeAnswer))]
+[JsonSerializable(typeof(FileRecipe))]
 [JsonSerializable(typeof(LoginBody))]
 [JsonSerializable(typeof(SessionAnswer))]
 [JsonSerializable(typeof(TokenBody))]

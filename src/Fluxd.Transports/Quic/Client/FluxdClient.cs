@@ -127,12 +127,7 @@ public sealed partial class FluxdClient : IAsyncDisposable
 
     public Task<RecipeAppend> AppendRecipeAsync(UploadId id, long offset, IReadOnlyList<ChunkRef> recipe, CancellationToken ct)
     {
-        var frame = Frame(FluxdOperation.AppendRecipe).Raw(id.ToBytes()).I64(offset).U32(recipe.Count);
-        foreach (var chunk in recipe)
-        {
-            frame.Raw(chunk.Hash.ToArray()).U32(chunk.Length);
-        }
-
+        var frame = Frame(FluxdOperation.AppendRecipe).Raw(id.ToBytes()).I64(offset).Recipe(recipe);
         return CallAsync(frame, static (ref FrameReader answer) =>
         {
             var durable = answer.I64();
@@ -172,6 +167,10 @@ public sealed partial class FluxdClient : IAsyncDisposable
             _ = answer.I64();
             return answer.Raw(SHA256.HashSizeInBytes).ToArray();
         }, ct);
+
+    /// <summary>Some of a file's chunks from an offset on; none at the end.</summary>
+    public Task<IReadOnlyList<ChunkRef>> RecipeAsync(FilePath path, long offset, ReadOnlyMemory<byte> tag, CancellationToken ct) =>
+        CallAsync<IReadOnlyList<ChunkRef>>(Frame(FluxdOperation.Recipe).Bytes(path.ToBytes()).I64(offset).Bytes(tag.Span), FluxdRecords.Recipe, ct);
 
     /// <summary>A token that stands for this login for a while, so that a password need not be kept.</summary>
     public Task<string> IssueTokenAsync(TimeSpan lifetime, CancellationToken ct) =>

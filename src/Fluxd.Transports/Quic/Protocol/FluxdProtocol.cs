@@ -55,6 +55,7 @@ internal enum FluxdOperation : byte
     Events = 18,
     Checksum = 19,
     IssueToken = 20,
+    Recipe = 21,
 }
 
 /// <summary>Application codes of CONNECTION_CLOSE, RESET_STREAM and STOP_SENDING.</summary>

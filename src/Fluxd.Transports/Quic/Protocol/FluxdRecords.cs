@@ -1,4 +1,5 @@
 using Fluxd.Core;
+using Fluxd.Core.Chunking;
 using Fluxd.Core.Feed;
 using Fluxd.Core.Files;
 using Fluxd.Core.Uploads;
@@ -41,6 +42,28 @@ internal static class FluxdRecords
             IsSharedFolder = (flags & SharedFolderFlag) != 0,
             IsPartial = (flags & PartialFlag) != 0,
         };
+    }
+
+    public static FrameWriter Recipe(this FrameWriter frame, IReadOnlyList<ChunkRef> recipe)
+    {
+        frame.U32(recipe.Count);
+        foreach (var chunk in recipe)
+        {
+            frame.Raw(chunk.Hash.ToArray()).U32(chunk.Length);
+        }
+
+        return frame;
+    }
+
+    public static ChunkRef[] Recipe(ref FrameReader frame)
+    {
+        var recipe = new ChunkRef[frame.Count(ChunkHash.Size + sizeof(int), Limits.ChunksPerCallMax)];
+        for (var i = 0; i < recipe.Length; i++)
+        {
+            recipe[i] = new ChunkRef(new ChunkHash(frame.Raw(ChunkHash.Size)), frame.U32());
+        }
+
+        return recipe;
     }
 
     public static FrameWriter Upload(this FrameWriter frame, UploadInfo upload)

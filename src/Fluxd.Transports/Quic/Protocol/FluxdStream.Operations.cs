@@ -37,6 +37,7 @@ internal sealed partial class FluxdStream
         FluxdOperation.Events => EventsAsync(fields, who, ct),
         FluxdOperation.Checksum => ChecksumAsync(fields, who, ct),
         FluxdOperation.IssueToken => IssueTokenAsync(fields, who, ct),
+        FluxdOperation.Recipe => RecipeAsync(fields, who, ct),
         _ => throw FluxException.Invalid($"Unknown operation {(byte)operation}; this server speaks fluxd/1 as of its specification."),
     };
 
@@ -69,17 +70,7 @@ internal sealed partial class FluxdStream
     {
         var (path, offset, wanted, tag) = ReadGet(fields.Span);
         await using var file = await Files.OpenAsync(who, path, new OpenRequest { Access = OpenAccess.Read, Frontend = QuicFrontend.FrontendName }, ct);
-        var node = await file.StatAsync(ct);
-        if (tag.Length > 0 && !node.ContentTag.Span.SequenceEqual(tag))
-        {
-            throw FluxException.Conflict("The file has changed since; ask for its state and begin anew.");
-        }
-
-        if (offset < 0 || offset > node.Size)
-        {
-            throw FluxException.Invalid($"The file has {node.Size} bytes; a range can't begin at {offset}.");
-        }
-
+        var node = await StatAsync(file, offset, tag, ct);
         var length = wanted < 0 ? node.Size - offset : Math.Min(wanted, node.Size - offset);
         using var transfer = connection.Begin(who, "download");
         await AnswerAsync(Ok().Node(node).I64(offset).I64(length), ct);
@@ -98,6 +89,31 @@ internal sealed partial class FluxdStream
         }
 
         transfer?.End("done");
+    }
+
+    /// <summary>The file, if it still has the content that is meant and the offset lies in it.</summary>
+    private static async Task<NodeInfo> StatAsync(IOpenFile file, long offset, byte[] tag, CancellationToken ct)
+    {
+        var node = await file.StatAsync(ct);
+        return tag.Length > 0 && !node.ContentTag.Span.SequenceEqual(tag) ? throw FluxException.Conflict("The file has changed since; ask for its state and begin anew.")
+            : offset < 0 || offset > node.Size ? throw FluxException.Invalid($"The file has {node.Size} bytes; a range can't begin at {offset}.")
+            : node;
+    }
+
+    /// <summary>For who has some of the chunks already, and gets only the ranges of the others.</summary>
+    private async Task RecipeAsync(ReadOnlyMemory<byte> fields, Principal who, CancellationToken ct)
+    {
+        var (path, offset, tag) = ReadRecipeQuestion(fields.Span);
+        await using var file = await Files.OpenAsync(who, path, new OpenRequest { Access = OpenAccess.Read, Frontend = QuicFrontend.FrontendName }, ct);
+        await StatAsync(file, offset, tag, ct);
+        var chunks = await file.ChunksAsync(offset, ct);
+        await AnswerAsync(Ok().Recipe(chunks), ct);
+    }
+
+    private static (FilePath Path, long Offset, byte[] Tag) ReadRecipeQuestion(ReadOnlySpan<byte> fields)
+    {
+        var reader = new FrameReader(fields);
+        return (reader.Path(), reader.I64(), reader.Bytes().ToArray());
     }
 
     /// <returns>False when the client wants no more.</returns>
@@ -267,15 +283,7 @@ internal sealed partial class FluxdStream
     private static (UploadId Id, long Offset, ChunkRef[] Recipe) ReadRecipe(ReadOnlySpan<byte> fields)
     {
         var reader = new FrameReader(fields);
-        var id = reader.Upload();
-        var offset = reader.I64();
-        var recipe = new ChunkRef[reader.Count(ChunkHash.Size + sizeof(int), Limits.ChunksPerCallMax)];
-        for (var i = 0; i < recipe.Length; i++)
-        {
-            recipe[i] = new ChunkRef(new ChunkHash(reader.Raw(ChunkHash.Size)), reader.U32());
-        }
-
-        return (id, offset, recipe);
+        return (reader.Upload(), reader.I64(), FluxdRecords.Recipe(ref reader));
     }
 
     private async Task CommitAsync(ReadOnlyMemory<byte> fields, Principal who, CancellationToken ct)

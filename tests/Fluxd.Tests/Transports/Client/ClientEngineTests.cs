@@ -204,18 +204,20 @@ public sealed class ClientEngineTests : IAsyncLifetime
         private int _every;
         private int _bodyBytesMax;
         private int _calls;
+        private Action<string>? _before;
 
-        public static ILink Make(ILink inner, int every, int bodyBytesMax = int.MaxValue)
+        public static ILink Make(ILink inner, int every, int bodyBytesMax = int.MaxValue, Action<string>? before = null)
         {
             var proxy = Create<ILink, FaultyLink>();
             var self = (FaultyLink)(object)proxy;
-            (self._inner, self._every, self._bodyBytesMax) = (inner, every, bodyBytesMax);
+            (self._inner, self._every, self._bodyBytesMax, self._before) = (inner, every, bodyBytesMax, before);
             return proxy;
         }
 
         protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
         {
             var call = Interlocked.Increment(ref _calls);
+            _before?.Invoke(targetMethod!.Name);
             if (args is [string, IReadOnlyList<ChunkBytes> chunks, ..] && chunks.Sum(c => c.Bytes.Length) > _bodyBytesMax)
             {
                 return Task.FromException(new FluxException(FluxError.TooLarge, "413"));
@@ -239,7 +241,7 @@ public sealed class ClientEngineTests : IAsyncLifetime
     }
 
     /// <summary>Pauses that are over at once.</summary>
-    private sealed class InstantTime : TimeProvider
+    internal sealed class InstantTime : TimeProvider
     {
         public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
             System.CreateTimer(callback, state, dueTime == Timeout.InfiniteTimeSpan ? dueTime : TimeSpan.Zero, period);

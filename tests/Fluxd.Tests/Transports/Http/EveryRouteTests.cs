@@ -124,6 +124,22 @@ public sealed class EveryRouteTests : HttpOverTheStoreTest
         Assert.Empty((await Json(200, "POST", "/v1/uploads/{id}/recipe", href + "/recipe", recipe)).GetProperty("missing").EnumerateArray());
         await Json(200, "POST", "/v1/uploads/{id}/complete", href + "/complete");
         Assert.Equal("first chunksecond chunk", await Client.GetStringAsync("/v1/files/delta"));
+
+        var bytes = RandomNumberGenerator.GetBytes(600_000);
+        await Call(201, "PUT", "/v1/files/{path}", "/v1/files/large", bytes);
+        var answer = await Json(200, "GET", "/v1/recipes/{path}", "/v1/recipes/large");
+        var at = 0;
+        foreach (var chunk in answer.GetProperty("chunks").EnumerateArray())
+        {
+            var length = chunk.GetProperty("length").GetInt32();
+            Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(bytes.AsSpan(at, length))), chunk.GetProperty("hash").GetString());
+            at += length;
+        }
+
+        Assert.Equal(bytes.Length, at);
+        Assert.Empty((await Json(200, "GET", "/v1/recipes/{path}", "/v1/recipes/large?offset=600000")).GetProperty("chunks").EnumerateArray());
+        await Call(400, "GET", "/v1/recipes/{path}", "/v1/recipes/large?offset=1");
+        await Call(400, "GET", "/v1/recipes/{path}", "/v1/recipes/large?offset=600001");
     }
 
     private async Task Feed()
