@@ -14,6 +14,12 @@ internal static class ClientLimits
 
     public const int BundleBytesMin = 64 << 10;
 
+    /// <summary>Files up to here travel in batches: beyond it a request of its own costs little beside its bytes.</summary>
+    public const int BatchFileBytesMax = 128 << 10;
+
+    /// <summary>Files of one batch: their heads alone, of 1.5 KiB each, would else make a large body.</summary>
+    public const int BatchFilesMax = 1000;
+
     /// <summary>Requests of one transfer at once: two for each connection, so that the next is under way when one ends.</summary>
     public const int Parallel = 8;
 

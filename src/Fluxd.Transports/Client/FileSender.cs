@@ -24,6 +24,9 @@ public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock
         init => _bundleBytes = (int)Math.Clamp(value ?? ClientLimits.BundleBytes, ClientLimits.BundleBytesMin, ClientLimits.BundleBytes);
     }
 
+    /// <summary>What one request may carry, as far as is known by now.</summary>
+    internal int BundleBytes => _bundleBytes;
+
     /// <param name="server">Names the server and the account: part of what a resume is remembered by.</param>
     public async Task<SendResult> SendAsync(string server, string localPath, FilePath target, Action<ProgressReport>? report, CancellationToken ct)
     {

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Formats.Tar;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
@@ -162,6 +163,56 @@ public sealed class HttpLink : ILink
         request.Headers.TryAddWithoutValidation("Repr-Digest", $"sha-256=:{Convert.ToBase64String(sha256)}:");
         request.Headers.TryAddWithoutValidation("X-OC-Mtime", Math.Max(0, modified.ToUnixTimeSeconds()).ToString(CultureInfo.InvariantCulture));
         (await SendAsync(request, ct)).Dispose();
+    }
+
+    public async Task<IReadOnlyList<FluxException?>> PutManyAsync(IReadOnlyList<SmallFile> files, CancellationToken ct)
+    {
+        using var tar = new MemoryStream();
+        await using (var writer = new TarWriter(tar, TarEntryFormat.Pax, leaveOpen: true))
+        {
+            foreach (var file in files)
+            {
+                await writer.WriteEntryAsync(TarEntryOf(file), ct);
+            }
+        }
+
+        tar.Position = 0;
+        var request = new HttpRequestMessage(HttpMethod.Post, "/v1/batch") { Content = new StreamContent(tar) };
+        request.Headers.ExpectContinue = tar.Length > Volatile.Read(ref _bodyBytesPassed);
+        var length = (int)tar.Length;
+        using var answer = await SendAsync(request, ct);
+        var faults = await ReadResultsAsync(answer, files.Count, ct);
+        InterlockedMax(ref _bodyBytesPassed, length);
+        return faults;
+    }
+
+    private static PaxTarEntry TarEntryOf(SmallFile file) => new(
+        TarEntryType.RegularFile, file.Target.ToString().TrimStart('/'), [new(BatchRoutes.DigestKey, Convert.ToHexStringLower(file.Sha256))])
+    {
+        Mode = UnixFileMode.None,
+        ModificationTime = file.Modified,
+        DataStream = new MemoryStream(file.Content.ToArray(), writable: false),
+    };
+
+    /// <summary>A line for each file, in the order in which they became durable.</summary>
+    private static async Task<IReadOnlyList<FluxException?>> ReadResultsAsync(HttpResponseMessage answer, int count, CancellationToken ct)
+    {
+        var faults = new FluxException?[count];
+        var told = 0;
+        using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync(ct));
+        while (await reader.ReadLineAsync(ct) is { } line)
+        {
+            var result = JsonSerializer.Deserialize(line, WireJson.Default.ItemResult) ?? throw new IOException("The server answered with nothing.");
+            if (result.Index < 0 || result.Index >= count)
+            {
+                throw LinkErrors.Of(result.Status, result.Code, result.Detail ?? "The server could not read the batch.");
+            }
+
+            told++;
+            faults[result.Index] = result.Status < 300 ? null : LinkErrors.Of(result.Status, result.Code, result.Detail ?? $"The server answered {result.Status}.");
+        }
+
+        return told == count ? faults : throw new IOException("The server's answer ended before it had told of all files.");
     }
 
     public async Task<RemoteUpload> BeginAsync(FilePath path, long size, DateTimeOffset modified, CancellationToken ct)

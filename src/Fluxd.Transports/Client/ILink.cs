@@ -1,3 +1,4 @@
+using Fluxd.Core;
 using Fluxd.Core.Chunking;
 using Fluxd.Core.Files;
 using Fluxd.Core.Uploads;
@@ -9,6 +10,9 @@ public sealed record RemoteEntry(FilePath Path, NodeKind Kind, long Size, string
 
 /// <param name="Offset">Durable.</param>
 public sealed record RemoteUpload(string Id, long Offset, bool IsComplete);
+
+/// <summary>A file that travels with others.</summary>
+public sealed record SmallFile(FilePath Target, ReadOnlyMemory<byte> Content, byte[] Sha256, DateTimeOffset Modified);
 
 public readonly record struct ChunkBytes(ChunkHash Hash, ReadOnlyMemory<byte> Bytes);
 
@@ -47,6 +51,11 @@ public interface ILink : IAsyncDisposable
 
     /// <summary>A small file in one go; the server checks the hash.</summary>
     Task PutAsync(FilePath path, ReadOnlyMemory<byte> content, byte[] sha256, DateTimeOffset modified, CancellationToken ct);
+
+    /// <summary>
+    /// Small files together, with the folders they need; the server checks each hash. For each, in order: null when it is durable, else why not.
+    /// </summary>
+    Task<IReadOnlyList<FluxException?>> PutManyAsync(IReadOnlyList<SmallFile> files, CancellationToken ct);
 
     Task<RemoteUpload> BeginAsync(FilePath path, long size, DateTimeOffset modified, CancellationToken ct);
 

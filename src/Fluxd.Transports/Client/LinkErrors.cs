@@ -16,7 +16,7 @@ internal static class LinkErrors
     public static async Task<FluxException> ReadAsync(HttpResponseMessage answer, CancellationToken ct)
     {
         var problem = await ProblemAsync(answer, ct);
-        var error = problem is not null && ByCode.TryGetValue(problem.Code, out var known) ? known : ByStatus((int)answer.StatusCode);
+        var error = Error((int)answer.StatusCode, problem?.Code);
         var words = problem?.Detail ?? $"The server answered {(int)answer.StatusCode} {answer.ReasonPhrase}{(problem is null ? ", not in fluxd's words: a proxy before it may have spoken" : "")}.";
         if (problem?.Transfer is { } transfer)
         {
@@ -25,6 +25,11 @@ internal static class LinkErrors
 
         return new FluxException(error, words) { RetryAfter = answer.Headers.RetryAfter?.Delta };
     }
+
+    /// <summary>One item's failure in an answer about many.</summary>
+    public static FluxException Of(int status, string? code, string words) => new(Error(status, code), words);
+
+    private static FluxError Error(int status, string? code) => code is not null && ByCode.TryGetValue(code, out var known) ? known : ByStatus(status);
 
     private static async Task<Problem?> ProblemAsync(HttpResponseMessage answer, CancellationToken ct)
     {

@@ -140,6 +140,27 @@ public sealed class QuicLink(QuicTarget target) : ILink
         await client.CommitAsync(upload.Id, ct);
     }
 
+    /// <summary>fluxd/1 has no batch: each goes on streams of its own, which wait for nothing but their own packets.</summary>
+    public async Task<IReadOnlyList<FluxException?>> PutManyAsync(IReadOnlyList<SmallFile> files, CancellationToken ct)
+    {
+        var faults = new FluxException?[files.Count];
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, files.Count),
+            new ParallelOptions { MaxDegreeOfParallelism = ClientLimits.ParallelFiles, CancellationToken = ct },
+            async (i, stop) =>
+            {
+                try
+                {
+                    await PutAsync(files[i].Target, files[i].Content, files[i].Sha256, files[i].Modified, stop);
+                }
+                catch (FluxException error)
+                {
+                    faults[i] = error;
+                }
+            });
+        return faults;
+    }
+
     public async Task<RemoteUpload> BeginAsync(FilePath path, long size, DateTimeOffset modified, CancellationToken ct) =>
         Upload(await (await ClientAsync(ct)).OpenUploadAsync(Request(path, size, modified), ct));
 

@@ -31,6 +31,8 @@ public sealed class RetryingLink(ILink inner, TimeProvider clock, Action<string>
     public Task PutAsync(FilePath path, ReadOnlyMemory<byte> content, byte[] sha256, DateTimeOffset modified, CancellationToken ct) =>
         RunAsync(() => inner.PutAsync(path, content, sha256, modified, ct), ct);
 
+    public Task<IReadOnlyList<FluxException?>> PutManyAsync(IReadOnlyList<SmallFile> files, CancellationToken ct) => RunAsync(() => inner.PutManyAsync(files, ct), ct);
+
     public Task<RemoteUpload> BeginAsync(FilePath path, long size, DateTimeOffset modified, CancellationToken ct) =>
         RunAsync(() => inner.BeginAsync(path, size, modified, ct), ct);
 

@@ -40,6 +40,35 @@ internal sealed class ClientRun : IAsyncDisposable
 
     public FileSender Sender => new(Link, new ResumeNotes(Path.Combine(Profiles.Folder, "resume")), TimeProvider.System) { PartBytes = _partBytes };
 
+    public ManySender Many => new(Link, Sender);
+
+    /// <summary>Sends all, tells each that arrived, and fails at the end if one did not.</summary>
+    public async Task SendAllAsync(IReadOnlyList<Outgoing> files, Action<Sent>? arrived, CancellationToken ct)
+    {
+        var faults = new List<Sent>();
+        await Many.SendAsync(
+            Server,
+            files,
+            sent =>
+            {
+                if (sent.Fault is null)
+                {
+                    arrived?.Invoke(sent);
+                }
+                else
+                {
+                    faults.Add(sent);
+                    Note($"{sent.File.Target}: {sent.Fault.Message}");
+                }
+            },
+            Progress,
+            ct);
+        if (faults is [var first, ..])
+        {
+            throw new FluxException(first.Fault!.Error, files.Count == 1 ? first.Fault.Message : $"{faults.Count} of {files.Count} files were not sent; the first: {first.Fault.Message}");
+        }
+    }
+
     public FileReceiver Receiver => new(Link, TimeProvider.System);
 
     private static async Task<ClientRun> OpenAsync(Context context, CancellationToken ct)

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Fluxctl.Client;
 using Fluxd.Core;
 using Fluxd.Core.Files;
+using Fluxd.Transports.Client;
 
 namespace Fluxctl.Commands;
 
@@ -15,7 +16,8 @@ internal static class PutCommand
         async (run, context, ct) =>
         {
             var to = context.Get(To) ?? "/";
-            foreach (var local in context.Get(Local))
+            var locals = context.Get(Local);
+            var files = locals.Select(local =>
             {
                 if (!File.Exists(local))
                 {
@@ -23,9 +25,15 @@ internal static class PutCommand
                 }
 
                 var folder = ClientRun.Remote(to);
-                var target = to.EndsWith('/') || context.Get(Local).Length > 1 ? folder.Append(FileName.From(Path.GetFileName(local))) : folder;
-                var sent = await run.Sender.SendAsync(run.Server, local, target, run.Progress, ct);
-                run.Say(new ClientLine("sent", target.ToString(), sent.Bytes, sent.BytesMoved, Resumed: sent.Resumed), $"{target}  {ClientRun.Size(sent.Bytes)}, {ClientRun.Size(sent.BytesMoved)} sent");
+                return new Outgoing(local, to.EndsWith('/') || locals.Length > 1 ? folder.Append(FileName.From(Path.GetFileName(local))) : folder);
+            }).ToList();
+            if (files.DistinctBy(file => file.Target).Count() < files.Count)
+            {
+                throw CommandFailure.Usage("Two of the files have the same name; send them to different folders.");
             }
+
+            await run.SendAllAsync(files, sent => run.Say(
+                new ClientLine("sent", sent.File.Target.ToString(), sent.Result!.Bytes, sent.Result.BytesMoved, Resumed: sent.Result.Resumed),
+                $"{sent.File.Target}  {ClientRun.Size(sent.Result.Bytes)}, {ClientRun.Size(sent.Result.BytesMoved)} sent"), ct);
         });
 }

@@ -76,8 +76,8 @@ internal static class SyncCommand
             await run.Link.MakeFolderAsync(FilePath.Parse(step.Name, remote), ct);
         }
 
-        await EachAsync(plan.Where(s => s.Action == MirrorAction.Copy), async (step, stop) =>
-            await run.Sender.SendAsync(run.Server, Path.Combine(local, step.Name), FilePath.Parse(step.Name, remote), run.Progress, stop), ct);
+        var files = plan.Where(s => s.Action == MirrorAction.Copy).Select(s => new Outgoing(Path.Combine(local, s.Name), FilePath.Parse(s.Name, remote))).ToList();
+        await run.SendAllAsync(files, null, ct);
         foreach (var step in plan.Where(s => s.Action == MirrorAction.Remove))
         {
             await run.Link.RemoveAsync(FilePath.Parse(step.Name, remote), step.IsFolder, ct);

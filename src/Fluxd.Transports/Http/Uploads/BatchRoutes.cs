@@ -1,9 +1,12 @@
+using System.Buffers;
 using System.Formats.Tar;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Threading.Channels;
 using Fluxd.Core;
 using Fluxd.Core.Files;
+using Fluxd.Transports.Http.Files;
 using Fluxd.Transports.Http.Wire;
 
 namespace Fluxd.Transports.Http.Uploads;
@@ -14,6 +17,9 @@ namespace Fluxd.Transports.Http.Uploads;
 /// </summary>
 internal static class BatchRoutes
 {
+    /// <summary>A pax record with the SHA-256 of an entry's bytes in hex: bytes that don't have it are refused.</summary>
+    public const string DigestKey = "FLUXD.sha256";
+
     public static readonly Route[] All =
     [
         new("POST", "/v1/batch", "Upload many small files as one tar stream; a line of JSON per entry comes back as each is durable.", HandleAsync)
@@ -22,7 +28,7 @@ internal static class BatchRoutes
         },
     ];
 
-    private sealed record Entry(int Index, FilePath Path, TarEntryType Type, byte[] Content, string Link, AttributeChange Attributes);
+    private sealed record Entry(int Index, FilePath Path, TarEntryType Type, byte[] Content, string Link, AttributeChange Attributes, ContentDigest? Expected);
 
     private static async Task HandleAsync(Exchange x, CancellationToken ct)
     {
@@ -122,6 +128,7 @@ internal static class BatchRoutes
         try
         {
             Place(folder, entry.Name);
+            Expected(entry);
             return entry switch
             {
                 { Length: > HttpLimits.BatchFileBytesMax } => Refused(413, "too_large", $"A batch carries files of at most {HttpLimits.BatchFileBytesMax} bytes; use /v1/uploads."),
@@ -146,8 +153,18 @@ internal static class BatchRoutes
             await data.ReadExactlyAsync(content, ct);
         }
 
-        var attributes = new AttributeChange { Mode = (int)entry.Mode & 0x1FF, ModifiedAt = FileTime.From(entry.ModificationTime) };
-        return new Entry(index, Place(folder, entry.Name), entry.EntryType, content, entry.LinkName, attributes);
+        // No permissions at all are no wish: a new file gets the usual ones, another keeps its own.
+        var mode = (int)entry.Mode & 0x1FF;
+        var attributes = new AttributeChange { Mode = mode == 0 ? null : mode, ModifiedAt = FileTime.From(entry.ModificationTime) };
+        return new Entry(index, Place(folder, entry.Name), entry.EntryType, content, entry.LinkName, attributes, Expected(entry));
+    }
+
+    private static ContentDigest? Expected(TarEntry entry)
+    {
+        var sum = new byte[SHA256.HashSizeInBytes];
+        return entry is not PaxTarEntry pax || !pax.ExtendedAttributes.TryGetValue(DigestKey, out var hex) ? null
+            : Convert.FromHexString(hex, sum, out _, out var written) == OperationStatus.Done && written == sum.Length ? new ContentDigest(DigestAlgorithm.Sha256, sum)
+            : throw FluxException.Invalid($"The record {DigestKey} holds 64 hex digits.");
     }
 
     private static async Task WorkAsync(Exchange x, FolderMemory folders, ChannelReader<Entry> work, ChannelWriter<ItemResult> results, CancellationToken ct)
@@ -172,6 +189,7 @@ internal static class BatchRoutes
                     await x.Services.Files.MakeSymlinkAsync(x.Who, entry.Path, Encoding.UTF8.GetBytes(entry.Link), ct);
                     break;
                 default:
+                    FileUpload.Verify(entry.Expected, entry.Content);
                     await folders.MakeAsync(entry.Path.Parent, ct);
                     await StoreFileAsync(x, entry, ct);
                     break;
