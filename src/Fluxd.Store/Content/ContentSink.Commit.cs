@@ -42,6 +42,7 @@ internal sealed partial class ContentSink
         var (result, content) = await _store.Catalog.WriteAsync(
             transaction =>
             {
+                RequireKept(_lastCommit);
                 var id = _content != 0 ? _content : Begin(transaction, _class);
                 ContentRows.SetTail(transaction, id, _writer, tail.Start, tail.Count > 0 ? tail.Place(transaction, _lane, _scope, indexed: false)[0] : null);
                 return (also(transaction, id, length), id);
@@ -88,11 +89,7 @@ internal sealed partial class ContentSink
             return ContentRows.Insert(transaction, _scope, size, ChunkClass.Whole, root, null, inline);
         }
 
-        if (_content == 0 && last.Start > 0)
-        {
-            throw new FluxException(FluxError.Unavailable, "The bytes before these were lost; send the file again.");
-        }
-
+        RequireKept(_lastCommit);
         var ids = last.Place(transaction, _lane, _scope);
         if (_content == 0 && ids.Length <= ContentLimits.PartChunks)
         {
@@ -181,10 +178,11 @@ internal sealed partial class ContentSink
             await Task.Run(() => PrepareAsync(extent, buffer, chunkClass, buffer), CancellationToken.None);
             await before;
             var root = _root = extent.ExtendRoot(_root);
-            var lane = _lane;
+            var (lane, earlier) = (_lane, _lastCommit);
             var commit = _store.Catalog.WriteLazilyAsync(
                 transaction =>
                 {
+                    RequireKept(earlier);
                     var ids = extent.Place(transaction, lane, _scope);
                     var content = _content != 0 ? _content : Begin(transaction, chunkClass);
                     ContentRows.Append(transaction, content, _writer, extent, ids, root, chunkClass);
@@ -195,6 +193,7 @@ internal sealed partial class ContentSink
                     return true;
                 },
                 CancellationToken.None);
+            _lastCommit = commit;
             queued.SetResult();
             await commit;
         }
@@ -210,8 +209,21 @@ internal sealed partial class ContentSink
     }
 
     /// <summary>
+    /// In each write that goes on behind another one: a group that failed takes its ids and numbers back, and the next one
+    /// gives them to others. What it held must not be gone on with there, though they look the same. The committer's thread only.
+    /// </summary>
+    private void RequireKept(Task earlier)
+    {
+        _isLost |= earlier.IsFaulted || earlier.IsCanceled;
+        if (_isLost)
+        {
+            throw new FluxException(FluxError.Unavailable, "The bytes before these were lost; send the file again.");
+        }
+    }
+
+    /// <summary>
     /// Waits for a write and for all that was queued before it: one group can take them together, and then they share its
-    /// sync. Where an extent was lost the write fails too, because the content ends elsewhere; the extent's fault is the one to tell.
+    /// sync. Where an extent was lost the write fails too; the extent's fault is the one to tell.
     /// </summary>
     private async Task<T> TogetherAsync<T>(Task<T> write)
     {

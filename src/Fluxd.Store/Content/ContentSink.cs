@@ -33,6 +33,8 @@ internal sealed partial class ContentSink : IContentSink
     private ChunkCutter? _cutter;
     private RootHash _root = RootHash.Empty;
     private Task _lastQueued = Task.CompletedTask;
+    private Task _lastCommit = Task.CompletedTask;
+    private bool _isLost;
     private long _content;
     private long _writer = 1;
     private int _lane;
@@ -47,10 +49,11 @@ internal sealed partial class ContentSink : IContentSink
     }
 
     /// <summary>Goes on behind what is durable; the uncut end is read back, so that the cuts are those of one stream.</summary>
-    /// <param name="takeOver">Ends when nobody else can write it any more, whatever happens.</param>
+    /// <param name="takeOver">Durable when it ends; nothing that is written here is before.</param>
     internal ContentSink(ContentStore store, ChunkScope scope, Ticket ticket, UnfinishedContent unfinished, Task takeOver)
         : this(store, scope, ticket)
     {
+        _lastCommit = takeOver;
         _inFlight.Enqueue(takeOver);
         (_content, _writer, _root) = (unfinished.Id, unfinished.Writer, unfinished.Root);
         _extent = new Extent(unfinished.Size);

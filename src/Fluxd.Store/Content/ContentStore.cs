@@ -65,7 +65,7 @@ internal sealed class ContentStore : IContents
 
     /// <summary>
     /// What is there is known when the taking over has run; its sync may go on while the next bytes arrive. The sink waits
-    /// for it before it says that anything is durable. If it fails, what the sink writes finds another writer and fails too.
+    /// for it before it says that anything is durable, and where it fails, all that the sink writes fails too.
     /// </summary>
     private async Task<(UnfinishedContent Found, Task Commit)> TakeOverAsync(long content, Ticket ticket, CancellationToken ct)
     {

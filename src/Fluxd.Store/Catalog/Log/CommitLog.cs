@@ -167,6 +167,9 @@ internal sealed class CommitLog : IDisposable
         {
             var length = 0;
             var next = 0L;
+
+            // An attempt that failed may have left its own.
+            log._joined.Clear();
             foreach (var piece in pieces)
             {
                 if (length > 0 && (piece.FirstId != next || length + piece.Payload.Length > JoinBytes))

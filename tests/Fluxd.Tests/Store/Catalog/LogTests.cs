@@ -292,6 +292,17 @@ public sealed class LogTests : IAsyncLifetime
     }
 
     [Fact(Timeout = TimeoutMs)]
+    public async Task A_group_whose_pack_could_not_be_made_is_written_to_another()
+    {
+        var disk = new FaultyDisk(new ModelDisk());
+        var catalog = Open(NewPath(), disk, create: true);
+        disk.Plan = (_, operation, _) => operation == DiskOperation.Create && !disk.HasFailed ? Fault.Full : null;
+        await Put(catalog, "first", Bytes(1, 3000));
+        Assert.True(disk.HasFailed);
+        await AssertHolds(catalog, NewPacks(disk), "first", Bytes(1, 3000));
+    }
+
+    [Fact(Timeout = TimeoutMs)]
     public async Task A_full_disk_refuses_and_goes_on_when_there_is_room()
     {
         var model = new ModelDisk();

@@ -212,6 +212,51 @@ public sealed class ContentTests : IAsyncLifetime
     }
 
     [Fact(Timeout = TimeoutMs)]
+    public async Task What_follows_lost_bytes_never_joins_the_content_that_got_their_number()
+    {
+        var disk = new FaultyDisk(_disk);
+        await using var store = TestStore.Create(disk);
+        var bytes = Noise(7, 6_000_000);
+        await using var lost = store.Contents.Begin();
+        await using var other = store.Contents.Begin();
+
+        // While the committer stands still: the one's first bytes, a write that has its group to itself, the other's first, the one's rest, the other's rest.
+        using var release = new SemaphoreSlim(0);
+        var blocker = store.Catalog.WriteAsync(_ => release.Wait(TimeoutMs), CancellationToken.None);
+        await lost.WriteAsync(bytes.AsMemory(), CancellationToken.None);
+        await Waiting(1);
+        var between = store.Catalog.MoveChunksAsync(_ => true, CancellationToken.None);
+        await Waiting(2);
+        await other.WriteAsync(bytes.AsMemory(), CancellationToken.None);
+        await Waiting(3);
+        var isKept = false;
+        var first = lost.FlushAsync((_, _, _) => isKept = true, CancellationToken.None);
+        await Waiting(5);
+        var second = other.FlushAsync((_, content, _) => content, CancellationToken.None);
+        await Waiting(7);
+
+        // Both tries at the first of those groups fail, and nothing after them.
+        var failures = 0;
+        disk.Plan = (_, _, _) => failures++ < 2 ? Fault.Full : null;
+        release.Release();
+
+        Assert.Equal(FluxError.NoSpace, (await Assert.ThrowsAsync<FluxException>(() => first)).Error);
+        Assert.False(isKept);
+        await Task.WhenAll(blocker, between);
+        await second;
+        var sealedOne = await other.SealAsync((_, content) => content, CancellationToken.None);
+        Assert.Equal(bytes, await store.ReadAll(sealedOne.Id, bytes.Length));
+
+        async Task Waiting(int writes)
+        {
+            while (store.Catalog.WaitingWrites < writes)
+            {
+                await Task.Delay(5);
+            }
+        }
+    }
+
+    [Fact(Timeout = TimeoutMs)]
     public async Task A_damaged_chunk_is_never_given_out()
     {
         var bytes = Noise(1, 2_000_000);
