@@ -7,7 +7,8 @@ namespace Fluxd.Transports.Client;
 
 /// <summary>
 /// Receives one file in parallel pieces beside its final name, goes on after any interruption, compares the hash, and
-/// only then renames. Of a file that is there in an older form, only the chunks that it lacks are asked for. The pieces that are there are noted in a small text file: tag first, then one number per line.
+/// only then renames. Of a file that is there in an older form, only the chunks that it lacks are asked for. The pieces
+/// that are there are noted in a small text file: tag first, then one number per line.
 /// </summary>
 public sealed class FileReceiver(ILink link, TimeProvider clock)
 {

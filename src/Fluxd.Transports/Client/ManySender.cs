@@ -57,7 +57,7 @@ public sealed class ManySender(ILink link, FileSender single)
                 continue;
             }
 
-            if (load.Count == ClientLimits.BatchFilesMax || bytes + length > single.BundleBytes / 2)
+            if (load.Count == ClientLimits.BatchFilesMax || (load.Count > 0 && bytes + length > single.BundleBytes / 2))
             {
                 yield return load;
                 (load, bytes) = ([], 0);
@@ -85,7 +85,7 @@ public sealed class ManySender(ILink link, FileSender single)
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
             {
-                settle(new Sent(file, null, new FluxException(FluxError.Unavailable, error.Message, error)));
+                settle(Unreadable(file, error));
             }
         }
 
@@ -130,5 +130,11 @@ public sealed class ManySender(ILink link, FileSender single)
         {
             return new Sent(file, null, fault);
         }
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
+        {
+            return Unreadable(file, error);
+        }
     }
+
+    private static Sent Unreadable(Outgoing file, Exception error) => new(file, null, new FluxException(FluxError.Unavailable, error.Message, error));
 }

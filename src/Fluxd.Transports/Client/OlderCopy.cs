@@ -28,7 +28,7 @@ internal sealed class OlderCopy : IDisposable
     private OlderCopy(SafeFileHandle file, Func<long, CancellationToken, Task<IReadOnlyList<ChunkRef>>> recipe) => (_file, _recipe) = (file, recipe);
 
     /// <param name="recipe">The new content's chunks from an offset on; none at the end.</param>
-    /// <returns>Null when there is none worth looking at.</returns>
+    /// <returns>Null when there is none worth looking at, or none that may be read.</returns>
     public static async Task<OlderCopy?> OpenAsync(string path, Func<long, CancellationToken, Task<IReadOnlyList<ChunkRef>>> recipe, CancellationToken ct)
     {
         if (!File.Exists(path) || new FileInfo(path).Length <= ClientLimits.WholeFileBytesMax)
@@ -36,15 +36,22 @@ internal sealed class OlderCopy : IDisposable
             return null;
         }
 
-        var copy = new OlderCopy(File.OpenHandle(path, options: FileOptions.Asynchronous), recipe);
+        OlderCopy? copy = null;
         try
         {
+            copy = new OlderCopy(File.OpenHandle(path, options: FileOptions.Asynchronous), recipe);
             await copy.CutAsync(path, ct);
             return copy;
         }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // It can be replaced without being read.
+            copy?.Dispose();
+            return null;
+        }
         catch
         {
-            copy.Dispose();
+            copy?.Dispose();
             throw;
         }
     }

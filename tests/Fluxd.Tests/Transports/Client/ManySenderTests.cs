@@ -19,10 +19,10 @@ public sealed class ManySenderTests : ClientOverTheStore
         return new Outgoing(path, FilePath.Parse("/in/" + name));
     }
 
-    private async Task Send(IReadOnlyList<Outgoing> files, ILink? link = null)
+    private async Task Send(IReadOnlyList<Outgoing> files, ILink? link = null, int? partBytes = null)
     {
         var over = link ?? Link;
-        var single = new FileSender(over, new ResumeNotes(Path.Combine(Folder.FullName, "notes")), TimeProvider.System);
+        var single = new FileSender(over, new ResumeNotes(Path.Combine(Folder.FullName, "notes")), TimeProvider.System) { PartBytes = partBytes };
         await new ManySender(over, single).SendAsync("s", files, sent => _settled.Add(sent.File.Target.ToString(), sent), null, CancellationToken.None);
         Assert.Equal(files.Count, _settled.Count);
     }
@@ -114,6 +114,14 @@ public sealed class ManySenderTests : ClientOverTheStore
     }
 
     [Fact(Timeout = 120_000)]
+    public async Task Files_larger_than_a_small_part_go_each_in_its_own_request()
+    {
+        var files = Enumerable.Range(0, 10).Select(i => Make($"{i}", i % 2 == 0 ? 100_000 : 100)).ToList();
+        await Send(files, partBytes: 1);
+        await AssertAllArrived(files);
+    }
+
+    [Fact(Timeout = 120_000)]
     public async Task Every_third_call_may_fail_before_or_after_it_worked()
     {
         var files = Enumerable.Range(0, 60).Select(i => Make($"{i}", 100_000)).ToList();
@@ -129,5 +137,9 @@ public sealed class ManySenderTests : ClientOverTheStore
         await Send(files);
         Assert.NotNull(_settled["/in/gone"].Fault);
         await AssertAllArrived([files[0], files[2]]);
+
+        _settled.Clear();
+        await Send([files[1]]);
+        Assert.NotNull(_settled["/in/gone"].Fault);
     }
 }
