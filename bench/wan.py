@@ -209,7 +209,7 @@ def during(action, report, name, bar):
     for turn in range(max(ROUNDS, 1)):
         seconds = []
         for happens in (False, True):
-            source = make_file(f"{name}-{turn}-{happens}", size)
+            source = make_file(f"event-{turn}-{happens}", size)
             upload_on_the_server(source)
             with Link("rate=50", "rtt=50", "loss=0.5") as link:
                 timer = threading.Timer(3, action, [link])

@@ -37,6 +37,9 @@ public sealed record PasswordCredential(string UserName, ReadOnlyMemory<byte> Pa
 /// <summary>An API key <c>flx_…</c>; where a protocol also names a user, both must agree.</summary>
 public sealed record TokenCredential(string Token, string? UserName = null) : Credential;
 
+/// <summary>A short-lived token of ours, whose signature and bounds the transport verified: a login on behalf of an earlier one.</summary>
+public sealed record SessionTokenCredential(Principal Principal) : Credential;
+
 /// <param name="Blob">The public key in SSH wire form.</param>
 /// <param name="Proven">False only asks whether the key would do; true says that the transport verified a signature by it.</param>
 public sealed record SshKeyCredential(string UserName, ReadOnlyMemory<byte> Blob, bool Proven) : Credential;

@@ -31,6 +31,7 @@ internal sealed class MeteredAuthenticator(IAuthenticator inner) : IAuthenticato
     {
         PasswordCredential => "password",
         TokenCredential => "token",
+        SessionTokenCredential => "session_token",
         SshKeyCredential => "ssh_key",
         SshCertificateCredential => "ssh_certificate",
         _ => "other",

@@ -25,6 +25,11 @@ internal sealed partial class Authenticator(
 
     public async ValueTask<AuthResult> AuthenticateAsync(Credential credential, PeerInfo peer, AuthMethods done, CancellationToken ct)
     {
+        if (credential is SessionTokenCredential session)
+        {
+            return Check(session, peer); // nothing can be guessed with it, so no penalty of a neighbour holds it up
+        }
+
         var name = NameIn(credential);
         if (await coordinator.PenaltyAsync(peer, name, ct) is { } wait)
         {
@@ -72,7 +77,7 @@ internal sealed partial class Authenticator(
         {
             // Remembered or not, a login is a login: whoever else knows the password must show in the log.
             var known = PrincipalOfPassword(account);
-            return await IsWorthALineAsync(account, peer, ct)
+            return await IsWorthALineAsync(PasswordOf(account), peer, ct)
                 ? await WelcomeAsync(peer, name, account, AuthMethods.Password, done, known, "password", ct)
                 : Admit(account, AuthMethods.Password, done, known);
         }
@@ -94,13 +99,26 @@ internal sealed partial class Authenticator(
             await book.RehashAsync(account.User.Id, account.Password!, await passwords.HashAsync(credential.Password, peer.Network, ct), ct);
         }
 
-        await IsWorthALineAsync(account, peer, ct); // this one gets its line anyway, and stands for the requests that follow it
+        await IsWorthALineAsync(PasswordOf(account), peer, ct); // this one gets its line anyway, and stands for the requests that follow it
         return await WelcomeAsync(peer, name, account, AuthMethods.Password, done, PrincipalOfPassword(account), "password", ct);
     }
 
-    private async ValueTask<bool> IsWorthALineAsync(Account account, PeerInfo peer, CancellationToken ct) =>
-        peer.Frontend != Http
-        || (await coordinator.TakeAsync(OneLinePerHour, string.Create(CultureInfo.InvariantCulture, $"password {account.User.Id} {peer.Network}"), 1, ct)).Allowed;
+    private async ValueTask<bool> IsWorthALineAsync(string what, PeerInfo peer, CancellationToken ct) =>
+        peer.Frontend != Http || (await coordinator.TakeAsync(OneLinePerHour, what + " " + peer.Network, 1, ct)).Allowed;
+
+    private static string PasswordOf(Account account) => string.Create(CultureInfo.InvariantCulture, $"password {account.User.Id}");
+
+    private AuthResult Check(SessionTokenCredential credential, PeerInfo peer)
+    {
+        var who = credential.Principal;
+        if (!IsStillValid(who))
+        {
+            return AuthResult.Failed;
+        }
+
+        journal.Audit("login.success", who.UserName, "", peer.Address.ToString(), peer.Frontend, "token of an earlier login");
+        return new AuthResult(AuthOutcome.Success, who);
+    }
 
     private async ValueTask<AuthResult> CheckAsync(TokenCredential credential, string? name, PeerInfo peer, CancellationToken ct)
     {
@@ -123,7 +141,7 @@ internal sealed partial class Authenticator(
 
         // A key for machines stands for itself: no second factor could be asked of one.
         await coordinator.PardonAsync(peer, account.User.Name, ct);
-        if ((await coordinator.TakeAsync(OneLinePerHour, token.Info.Id + " " + peer.Network, 1, ct)).Allowed)
+        if (await IsWorthALineAsync(token.Info.Id, peer, ct))
         {
             journal.Audit("login.success", account.User.Name, "", peer.Address.ToString(), peer.Frontend, "API key " + token.Info.Id);
         }

@@ -299,6 +299,22 @@ public abstract class AuthenticatorContract
         Assert.Equal([("192.0.2.1", "http"), ("203.0.113.66", "http"), ("192.0.2.1", "sftp"), ("203.0.113.66", "sftp"), ("203.0.113.66", "sftp")], lines);
     }
 
+    [Fact(Timeout = 60_000)]
+    public async Task A_login_by_the_token_of_an_earlier_one_leaves_its_line_and_ends_with_the_password()
+    {
+        var setup = await WithAnnaAsync();
+        var principal = (await LoginAsync(setup, "anna", "correct horse")).Principal!;
+        var peer = new PeerInfo(IPAddress.Parse("203.0.113.66"), "quic");
+
+        Assert.Equal(principal, (await setup.Authenticator.AuthenticateAsync(new SessionTokenCredential(principal), peer, AuthMethods.None, default)).Principal);
+        await setup.Accounts.SetPasswordAsync(Admin, "anna", "battery staple"u8.ToArray(), oneTime: false, default);
+        Assert.Equal(AuthResult.Failed, await setup.Authenticator.AuthenticateAsync(new SessionTokenCredential(principal), peer, AuthMethods.None, default));
+
+        await setup.FlushAudit();
+        var lines = (await setup.Accounts.AuditAsync(new AuditQuery(KindPrefix: "login"), default)).Entries;
+        Assert.Equal([("login.success", "anna", "203.0.113.66", "quic"), ("login.success", "anna", "192.0.2.1", "http")], lines.Select(line => (line.Kind, line.Actor, line.Peer, line.Frontend)));
+    }
+
     private async Task<AuthenticatorSetup> WithAnnaAsync()
     {
         var setup = await OpenAsync();

@@ -166,6 +166,43 @@ public sealed class FluxctlQuicTests
     }
 
     [QuicFact(Timeout = 180_000)]
+    public async Task Logins_and_sessions_by_quic_leave_their_lines_in_log_and_audit()
+    {
+        await using var served = await ServedDaemon.StartAsync();
+        await LoginAsync(served); // by password; what follows uses the token that it kept
+        await served.Ctl.RunAsync("ls", "--quic");
+        var (exit, _, _) = await served.Ctl.TryAsync("a wrong guess", "login", $"quic://127.0.0.1:{served.Port}", "--user", "admin", "--password-stdin", "--accept-new");
+        Assert.NotEqual(0, exit);
+
+        foreach (var method in new[] { "password", "token" })
+        {
+            await UntilAsync(() => served.Daemon.Output.Contains($"QUIC login of admin from 127.0.0.1 (fluxctl) by {method}", StringComparison.Ordinal));
+        }
+
+        await UntilAsync(() => served.Daemon.Output.Split('\n').Count(line =>
+            line.Contains("QUIC session of admin from 127.0.0.1 ended after ", StringComparison.Ordinal) && line.Contains(": client closed", StringComparison.Ordinal)) == 2);
+        await UntilAsync(async () => await LoginsAsync(served) is ["login.refused wrong password", "login.success token of an earlier login", "login.success password"]);
+    }
+
+    /// <summary>Newest first, those over QUIC.</summary>
+    private static async Task<string[]> LoginsAsync(ServedDaemon served)
+    {
+        var page = JsonSerializer.Deserialize(
+            await served.Ctl.RunAsync("--socket", served.Daemon.Socket, "audit", "--kind", "login", "--json"), AdminJson.Default.AuditPageRecord)!;
+        return [.. page.Entries.Where(entry => entry is { Frontend: "quic", Actor: "admin", Peer: "127.0.0.1" }).Select(entry => $"{entry.Kind} {entry.Detail}")];
+    }
+
+    private static Task UntilAsync(Func<bool> holds) => UntilAsync(() => Task.FromResult(holds()));
+
+    private static async Task UntilAsync(Func<Task<bool>> holds)
+    {
+        while (!await holds())
+        {
+            await Task.Delay(100);
+        }
+    }
+
+    [QuicFact(Timeout = 180_000)]
     public async Task Why_says_of_transfers_by_quic_what_became_durable_and_who_closed()
     {
         await using var served = await ServedDaemon.StartAsync();

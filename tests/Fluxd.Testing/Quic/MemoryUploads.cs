@@ -161,6 +161,7 @@ public sealed class OneUser : IAuthenticator
         {
             PasswordCredential { UserName: "anna" } password => password.Password.Span.SequenceEqual("right"u8),
             TokenCredential token => token.Token == "flx_anna",
+            SessionTokenCredential => true,
             _ => false,
         };
         return new(isRight ? new AuthResult(AuthOutcome.Success, People.Anna) : AuthResult.Failed);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using Fluxd.Core;
 using Fluxd.Core.Accounts;
@@ -20,6 +21,7 @@ internal sealed partial class FluxdConnection(MultiplexedConnectionContext trans
     private int _isAuthenticating;
     private bool _isStopping;
     private IDisposable? _session;
+    private string? _user;
 
     public FluxdServices Services => services;
 
@@ -32,6 +34,7 @@ internal sealed partial class FluxdConnection(MultiplexedConnectionContext trans
     {
         using var patience = new CancellationTokenSource(FluxdProtocol.AuthenticationTimeout);
         await using var late = patience.Token.Register(AbortUnlessAuthenticated);
+        var (started, lost) = (Stopwatch.GetTimestamp(), false);
         try
         {
             while (await transport.AcceptAsync(transport.ConnectionClosed) is { } stream)
@@ -39,9 +42,13 @@ internal sealed partial class FluxdConnection(MultiplexedConnectionContext trans
                 Track(new FluxdStream(this, stream));
             }
         }
-        catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException or OperationCanceledException)
+        catch (Exception e) when (e is ConnectionResetException or OperationCanceledException)
         {
             // The peer left, or we did.
+        }
+        catch (ConnectionAbortedException)
+        {
+            lost = true;
         }
         finally
         {
@@ -49,6 +56,13 @@ internal sealed partial class FluxdConnection(MultiplexedConnectionContext trans
             await Task.WhenAll(Running());
             EndTransfers();
             _session?.Dispose();
+            if (_user is not null)
+            {
+                FluxdLog.SessionEnded(
+                    log, _user, Peer.Address, (long)Stopwatch.GetElapsedTime(started).TotalMilliseconds,
+                    _endedBecause ?? (lost ? "connection lost" : "client closed"));
+            }
+
             _idle.TrySetResult();
             await transport.DisposeAsync();
         }
@@ -132,13 +146,13 @@ internal sealed partial class FluxdConnection(MultiplexedConnectionContext trans
             throw FluxException.Conflict("This connection is authenticated already; open another one for another user.");
         }
 
-        // What is no good token goes on to the judge, who refuses it and counts the failure against the peer.
-        var result = credential is TokenCredential token && services.VerifyToken?.Invoke(token.Token) is { } known && (token.UserName ?? known.UserName) == known.UserName
-            ? new AuthResult(AuthOutcome.Success, known)
-            : await services.Authenticator.AuthenticateAsync(credential, Peer, AuthMethods.None, ct);
+        credential = Known(credential);
+        var result = await services.Authenticator.AuthenticateAsync(credential, Peer, AuthMethods.None, ct);
         if (result is { Outcome: AuthOutcome.Success, Principal: { } principal })
         {
             Register(principal, client);
+            _user = principal.UserName;
+            FluxdLog.LoggedIn(log, _user, Peer.Address, client, MethodOf(credential));
             _principal.TrySetResult(principal);
             return principal;
         }
@@ -148,6 +162,19 @@ internal sealed partial class FluxdConnection(MultiplexedConnectionContext trans
             ? new FluxException(FluxError.RateLimited, "Too many failed logins; try again later.") { RetryAfter = result.RetryAfter }
             : new FluxException(FluxError.Unauthenticated, "User name and password or key do not fit.");
     }
+
+    // What is no good token stays what it is: the judge refuses it and counts the failure against the peer.
+    private Credential Known(Credential credential) =>
+        credential is TokenCredential token && services.VerifyToken?.Invoke(token.Token) is { } known && (token.UserName ?? known.UserName) == known.UserName
+            ? new SessionTokenCredential(known)
+            : credential;
+
+    private static string MethodOf(Credential credential) => credential switch
+    {
+        PasswordCredential => "password",
+        TokenCredential => "API key",
+        _ => "token",
+    };
 
     /// <exception cref="FluxException">Busy: the account has as many sessions as it may.</exception>
     private void Register(Principal principal, string client)
@@ -188,8 +215,5 @@ internal sealed partial class FluxdConnection(MultiplexedConnectionContext trans
         transport.Abort(new ConnectionAbortedException($"fluxd/1: {reason}."));
     }
 
-    public void LogFailure(Exception exception) => LogOperationFailed(log, exception);
-
-    [LoggerMessage(6020, LogLevel.Error, "A fluxd/1 operation failed unexpectedly")]
-    private static partial void LogOperationFailed(ILogger log, Exception exception);
+    public ILogger Logger => log;
 }

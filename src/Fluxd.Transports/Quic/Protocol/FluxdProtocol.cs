@@ -24,6 +24,9 @@ internal static class FluxdProtocol
     /// <summary>Events stop this long before a client that reads none is cut off.</summary>
     public const int EventsPerFrameMax = 100;
 
+    /// <summary>Of a client's own name; what the list of sessions shows.</summary>
+    public const int ClientNameCharsMax = 128;
+
     public const int BodyBufferBytes = 256 * 1024;
 
     /// <summary>A login that is kept on a disk ends after a day; the same as HTTP's.</summary>

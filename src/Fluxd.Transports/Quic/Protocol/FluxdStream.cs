@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Pipelines;
 using Fluxd.Core;
 using Fluxd.Core.Accounts;
@@ -37,7 +38,7 @@ internal sealed partial class FluxdStream(FluxdConnection connection, Connection
         }
         catch (Exception e)
         {
-            connection.LogFailure(e);
+            FluxdLog.OperationFailed(connection.Logger, e);
             Reset();
         }
         finally
@@ -83,8 +84,24 @@ internal sealed partial class FluxdStream(FluxdConnection connection, Connection
             return;
         }
 
+        var operation = (FluxdOperation)frame[0];
         var who = await connection.PrincipalAsync(ct);
-        await OperateAsync((FluxdOperation)frame[0], frame.AsMemory(1), who, ct);
+        var started = Stopwatch.GetTimestamp();
+        var status = "CutOff";
+        try
+        {
+            await OperateAsync(operation, frame.AsMemory(1), who, ct);
+            status = "Ok";
+        }
+        catch (FluxException e)
+        {
+            status = e.Error.ToString();
+            throw;
+        }
+        finally
+        {
+            FluxdLog.Done(connection.Logger, operation, status, Stopwatch.GetElapsedTime(started).TotalMilliseconds, who.UserName, connection.Peer.Address);
+        }
     }
 
     private async Task AuthenticateAsync(byte[] frame, CancellationToken ct)
@@ -120,9 +137,12 @@ internal sealed partial class FluxdStream(FluxdConnection connection, Connection
             2 => new TokenCredential(System.Text.Encoding.UTF8.GetString(secret), user),
             _ => throw FluxException.Invalid($"Unknown kind of login {kind}; 1 is a password, 2 an API key."),
         };
-        client = reader.IsAtEnd ? "" : reader.Text();
+        client = reader.IsAtEnd ? "" : Printable(reader.Text());
         return credential;
     }
+
+    // A peer chooses its name: it must not write into an administrator's terminal or begin a line of the log.
+    private static string Printable(string client) => string.Concat(client.Where(c => !char.IsControl(c)).Take(FluxdProtocol.ClientNameCharsMax));
 
     private static FrameWriter Ok() => new(FluxdErrors.Ok);
 
