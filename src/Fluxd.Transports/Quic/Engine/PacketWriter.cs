@@ -119,7 +119,7 @@ internal sealed unsafe class PacketWriter(IUdpIo io) : IDisposable
         return null;
     }
 
-    private void Took(QuicConnection connection, QuicStream stream, nint accepted, bool isLast)
+    private static void Took(QuicConnection connection, QuicStream stream, nint accepted, bool isLast)
     {
         var output = stream.Output!;
         var peeked = output.Peeked;
