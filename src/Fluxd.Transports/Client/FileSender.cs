@@ -1,9 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Fluxd.Core;
-using Fluxd.Core.Chunking;
 using Fluxd.Core.Files;
-using Fluxd.Core.Uploads;
 
 namespace Fluxd.Transports.Client;
 

@@ -1,5 +1,4 @@
 using Fluxd.Core.Chunking;
-using Fluxd.Core.Files;
 using Fluxd.Core.Uploads;
 using Microsoft.Win32.SafeHandles;
 
