@@ -42,7 +42,7 @@ internal sealed partial class ContentSink
         var (result, content) = await _store.Catalog.WriteAsync(
             transaction =>
             {
-                RequireKept(_lastCommit);
+                RequireKept(_lastCommit, tail.Start);
                 var id = _content != 0 ? _content : Begin(transaction, _class);
                 ContentRows.SetTail(transaction, id, _writer, tail.Start, tail.Count > 0 ? tail.Place(transaction, _lane, _scope, indexed: false)[0] : null);
                 return (also(transaction, id, length), id);
@@ -89,7 +89,7 @@ internal sealed partial class ContentSink
             return ContentRows.Insert(transaction, _scope, size, ChunkClass.Whole, root, null, inline);
         }
 
-        RequireKept(_lastCommit);
+        RequireKept(_lastCommit, last.Start);
         var ids = last.Place(transaction, _lane, _scope);
         if (_content == 0 && ids.Length <= ContentLimits.PartChunks)
         {
@@ -182,7 +182,7 @@ internal sealed partial class ContentSink
             var commit = _store.Catalog.WriteLazilyAsync(
                 transaction =>
                 {
-                    RequireKept(earlier);
+                    RequireKept(earlier, extent.Start);
                     var ids = extent.Place(transaction, lane, _scope);
                     var content = _content != 0 ? _content : Begin(transaction, chunkClass);
                     ContentRows.Append(transaction, content, _writer, extent, ids, root, chunkClass);
@@ -210,11 +210,12 @@ internal sealed partial class ContentSink
 
     /// <summary>
     /// In each write that goes on behind another one: a group that failed takes its ids and numbers back, and the next one
-    /// gives them to others. What it held must not be gone on with there, though they look the same. The committer's thread only.
+    /// gives them to others. What it held must not be gone on with there, though they look the same. A write that failed alone
+    /// in this very group is not known as such yet, but left no content. The committer's thread only.
     /// </summary>
-    private void RequireKept(Task earlier)
+    private void RequireKept(Task earlier, long start)
     {
-        _isLost |= earlier.IsFaulted || earlier.IsCanceled;
+        _isLost |= earlier.IsFaulted || earlier.IsCanceled || (_content == 0 && start > 0);
         if (_isLost)
         {
             throw new FluxException(FluxError.Unavailable, "The bytes before these were lost; send the file again.");

@@ -224,16 +224,16 @@ public sealed class ContentTests : IAsyncLifetime
         using var release = new SemaphoreSlim(0);
         var blocker = store.Catalog.WriteAsync(_ => release.Wait(TimeoutMs), CancellationToken.None);
         await lost.WriteAsync(bytes.AsMemory(), CancellationToken.None);
-        await Waiting(1);
+        await Waiting(store, 1);
         var between = store.Catalog.MoveChunksAsync(_ => true, CancellationToken.None);
-        await Waiting(2);
+        await Waiting(store, 2);
         await other.WriteAsync(bytes.AsMemory(), CancellationToken.None);
-        await Waiting(3);
+        await Waiting(store, 3);
         var isKept = false;
         var first = lost.FlushAsync((_, _, _) => isKept = true, CancellationToken.None);
-        await Waiting(5);
+        await Waiting(store, 5);
         var second = other.FlushAsync((_, content, _) => content, CancellationToken.None);
-        await Waiting(7);
+        await Waiting(store, 7);
 
         // Both tries at the first of those groups fail, and nothing after them.
         var failures = 0;
@@ -246,13 +246,38 @@ public sealed class ContentTests : IAsyncLifetime
         await second;
         var sealedOne = await other.SealAsync((_, content) => content, CancellationToken.None);
         Assert.Equal(bytes, await store.ReadAll(sealedOne.Id, bytes.Length));
+    }
 
-        async Task Waiting(int writes)
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_file_whose_first_bytes_failed_alone_in_its_group_is_not_published_without_them()
+    {
+        await using var store = TestStore.Create(new ModelDisk());
+        await using var sink = store.Contents.Begin();
+        var bytes = Noise(8, 5_000_000);
+        var published = 0L;
+
+        // While the committer stands still, so that one group takes them: a fault for contents, the first bytes, its end, the rest.
+        using var release = new SemaphoreSlim(0);
+        var blocker = store.Catalog.WriteAsync(_ => release.Wait(TimeoutMs), CancellationToken.None);
+        var arm = store.Catalog.WriteAsync(t => t.Run("CREATE TEMP TRIGGER no BEFORE INSERT ON content BEGIN SELECT RAISE(ABORT, 'not now'); END"), CancellationToken.None);
+        await Waiting(store, 1);
+        await sink.WriteAsync(bytes.AsMemory(), CancellationToken.None);
+        await Waiting(store, 2);
+        var disarm = store.Catalog.WriteAsync(t => t.Run("DROP TRIGGER no"), CancellationToken.None);
+        var sealing = sink.SealAsync((_, content) => published = content.Id, CancellationToken.None);
+        await Waiting(store, 4);
+        release.Release();
+
+        await Assert.ThrowsAnyAsync<Exception>(() => sealing);
+        await Task.WhenAll(blocker, arm, disarm);
+        Assert.Equal(0, published);
+    }
+
+    private static async Task Waiting(TestStore store, int writes)
+    {
+        while (store.Catalog.WaitingWrites < writes)
         {
-            while (store.Catalog.WaitingWrites < writes)
-            {
-                await Task.Delay(5);
-            }
+            await Task.Delay(5);
         }
     }
 
