@@ -46,7 +46,7 @@ dpkg-deb --root-owner-group --build "$ring" "$pool/fluxd-archive-keyring_$(date 
 
 # Oldest first; all but the newest three go.
 for package in fluxd fluxd-archive-keyring; do
-  find "$pool" -name "${package}_*.deb" -printf '%f\n' | sort -V | head -n "-$keep" | while read -r old; do rm "$pool/$old"; done
+  find "$pool" -name "${package}_*.deb" -printf '%f\n' | sort -t_ -k2,2V | head -n "-$keep" | while read -r old; do rm "$pool/$old"; done
 done
 
 cp "$ring/usr/share/keyrings/fluxd-archive-keyring.gpg" "$repo/"

@@ -6,6 +6,10 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 roff() { sed -e 's/\\/\\e/g' -e "s/^\([.']\)/\\\\\&\1/" -e 's/-/\\-/g'; }
 header() { printf '.TH %s %s "" "fluxd %s" "%s"\n' "$1" "$2" "$version" "$3"; }
+explain() {
+  printf '.SS %s\n' "$*"
+  "$published/fluxctl" "$@" --help | block
+}
 block() { echo '.nf'; roff; echo '.fi'; }
 
 {
@@ -63,9 +67,12 @@ fluxctl \- administer fluxd, and transfer files with it
 TEXT
   "$published/fluxctl" --help | block
   echo '.SH COMMANDS'
-  "$published/fluxctl" --help | awk '/^Commands:/ { on = 1; next } on && /^[^ ]/ { on = 0 } on && /^  [a-z]/ { print $1 }' | while read -r command; do
-    printf '.SS %s\n' "$command"
-    "$published/fluxctl" "$command" --help | block
+  # The overview has its commands under headings; what a command has below it stands under "Commands:".
+  "$published/fluxctl" --help | awk '/^Getting started/ { exit } /^  [a-z]/ { print $1 }' | while read -r command; do
+    explain "$command"
+    "$published/fluxctl" "$command" --help | awk '/^Commands:/ { on = 1; next } on && /^  [a-z]/ { print $1 }' | while read -r below; do
+      explain "$command" "$below"
+    done
   done
   cat <<'TEXT'
 .SH "SEE ALSO"

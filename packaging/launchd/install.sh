@@ -1,14 +1,14 @@
 #!/bin/sh
 # Installs fluxd from the portable archive as a launchd daemon.
 #   sudo ./install.sh [--prefix DIR] [--config DIR] [--state DIR] [--logs DIR] [--user NAME] [--plist-dir DIR] [--no-load]
-# Needs the .NET 10 runtime (dotnet). Run it from the unpacked archive. Existing configuration and data stay.
+# Needs the ASP.NET Core 10 runtime (dotnet). Run it from the unpacked archive. Existing configuration and data stay.
 set -eu
 
 prefix=/usr/local
 config=/usr/local/etc/fluxd
 state=/usr/local/var/lib/fluxd
 logs=/usr/local/var/log/fluxd
-user=$(id -un)
+user=${SUDO_USER:-$(id -un)} # who asked for it, not root
 plists=/Library/LaunchDaemons
 load=yes
 while [ $# -gt 0 ]; do
@@ -27,7 +27,7 @@ done
 here=$(cd "$(dirname "$0")" && pwd)
 app=$here/lib/fluxd
 [ -e "$app/fluxd.dll" ] || { echo "install.sh: run it from the unpacked fluxd-portable archive; $app/fluxd.dll is not there" >&2; exit 1; }
-dotnet=$(command -v dotnet) || { echo "install.sh: the .NET 10 runtime is missing; install it so that 'dotnet' is on the path" >&2; exit 1; }
+dotnet=$(command -v dotnet) || { echo "install.sh: the ASP.NET Core 10 runtime is missing; install it so that 'dotnet' is on the path" >&2; exit 1; }
 
 mkdir -p "$prefix/lib/fluxd" "$prefix/bin" "$config" "$state" "$logs" "$plists"
 chmod 0700 "$state"

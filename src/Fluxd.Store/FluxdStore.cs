@@ -25,9 +25,6 @@ public sealed record StoreOptions
     /// <summary>Where the store's uuid is remembered outside the store: a start with another store there stops. Null: nowhere.</summary>
     public string? UuidPath { get; init; }
 
-    /// <summary>The store may lie on a network or user-space file system (its syncs and locks are then the administrator's risk).</summary>
-    public bool TrustAnyFileSystem { get; init; }
-
     public TimeProvider Clock { get; init; } = TimeProvider.System;
 }
 
@@ -86,7 +83,7 @@ public sealed class FluxdStore : IAsyncDisposable
     {
         Directory.CreateDirectory(options.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var disk = new LocalDisk(options.Path);
-        RequireTrusted(disk, options);
+        RequireTrusted(disk, options.Path);
         using var processLock = TakeLock(disk, options);
         if (disk.Exists(StoreManifest.FileName) || disk.Exists(PackLayout.Folder) || File.Exists(CatalogPath(options)))
         {
@@ -120,7 +117,7 @@ public sealed class FluxdStore : IAsyncDisposable
         var disk = new LocalDisk(options.Path);
         var manifest = StoreManifest.Read(disk) ?? throw Missing(options);
         RequireRemembered(options, manifest.Uuid);
-        RequireTrusted(disk, options);
+        RequireTrusted(disk, options.Path);
         if (!File.Exists(CatalogPath(options)))
         {
             throw FluxException.NotFound($"The store at {options.Path} has no catalogue at {CatalogPath(options)}. Mount its disk; if it is lost: fluxctl store rebuild --config FILE");
@@ -194,17 +191,17 @@ public sealed class FluxdStore : IAsyncDisposable
         }
         catch (DiskException e) when (e.Fault == DiskFault.Locked)
         {
-            throw new FluxException(FluxError.Busy, $"Another fluxd uses the store at {options.Path}: stop it first (systemctl stop fluxd).", e);
+            throw new FluxException(FluxError.Busy, $"Another fluxd uses the store at {options.Path}: stop it first (sudo systemctl stop 'fluxd*').", e);
         }
     }
 
-    private static void RequireTrusted(LocalDisk disk, StoreOptions options)
+    private static void RequireTrusted(LocalDisk disk, string path)
     {
-        if (!options.TrustAnyFileSystem && disk.UntrustedFileSystem() is { } name)
+        if (disk.UntrustedFileSystem() is { } name)
         {
             throw new FluxException(
                 FluxError.Unavailable,
-                $"{options.Path} is on {name}, whose locks and syncs can't be relied on: put the store on a local disk, or say so with --i-know.");
+                $"{path} is on {name}, whose locks and syncs can't be relied on: put the store on a local disk.");
         }
     }
 
