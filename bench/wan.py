@@ -223,7 +223,8 @@ def during(action, report, name, bar):
 
 
 def new_address(_):
-    for word in ("add 198.51.100.3/24", "del 198.51.100.2/24"):
+    # Of a prefix of its own, or it would be the old one's secondary and go with it.
+    for word in ("add 198.51.100.3/32", "del 198.51.100.2/24"):
         run("ip", "-n", CLIENT, "addr", *word.split(), "dev", "wan0")
     route(CLIENT)
 

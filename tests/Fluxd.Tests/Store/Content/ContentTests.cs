@@ -222,7 +222,7 @@ public sealed class ContentTests : IAsyncLifetime
 
         // While the committer stands still: the one's first bytes, a write that has its group to itself, the other's first, the one's rest, the other's rest.
         using var release = new SemaphoreSlim(0);
-        var blocker = store.Catalog.WriteAsync(_ => release.Wait(TimeoutMs), CancellationToken.None);
+        var blocker = await Blocked(store, release);
         await lost.WriteAsync(bytes.AsMemory(), CancellationToken.None);
         await Waiting(store, 1);
         var between = store.Catalog.MoveChunksAsync(_ => true, CancellationToken.None);
@@ -258,7 +258,7 @@ public sealed class ContentTests : IAsyncLifetime
 
         // While the committer stands still, so that one group takes them: a fault for contents, the first bytes, its end, the rest.
         using var release = new SemaphoreSlim(0);
-        var blocker = store.Catalog.WriteAsync(_ => release.Wait(TimeoutMs), CancellationToken.None);
+        var blocker = await Blocked(store, release);
         var arm = store.Catalog.WriteAsync(t => t.Run("CREATE TEMP TRIGGER no BEFORE INSERT ON content BEGIN SELECT RAISE(ABORT, 'not now'); END"), CancellationToken.None);
         await Waiting(store, 1);
         await sink.WriteAsync(bytes.AsMemory(), CancellationToken.None);
@@ -271,6 +271,21 @@ public sealed class ContentTests : IAsyncLifetime
         await Assert.ThrowsAnyAsync<Exception>(() => sealing);
         await Task.WhenAll(blocker, arm, disarm);
         Assert.Equal(0, published);
+    }
+
+    /// <summary>The write that the committer's thread stands in, until it is released.</summary>
+    private static async Task<Task> Blocked(TestStore store, SemaphoreSlim release)
+    {
+        var began = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var blocker = store.Catalog.WriteAsync(
+            _ =>
+            {
+                began.SetResult();
+                return release.Wait(TimeoutMs);
+            },
+            CancellationToken.None);
+        await began.Task;
+        return blocker;
     }
 
     private static async Task Waiting(TestStore store, int writes)
