@@ -48,7 +48,7 @@ internal sealed record Arguments
         var overrides = new List<KeyValuePair<string, string>>();
         for (var i = 0; i < args.Length; i++)
         {
-            string Value() => ++i < args.Length ? args[i] : throw new ArgumentException($"{args[i - 1]} needs a value.");
+            string Value() => ++i < args.Length && args[i].Length > 0 ? args[i] : throw new ArgumentException($"{args[i - 1]} needs a value.");
             switch (args[i])
             {
                 case "--config": parsed = parsed with { Config = Value() }; break;

@@ -87,7 +87,14 @@ internal sealed class AdminClient : IDisposable
     {
         using (response)
         {
-            return await response.Content.ReadFromJsonAsync(type, ct) ?? throw CommandFailure.Failed("The daemon gave an empty answer.");
+            try
+            {
+                return await response.Content.ReadFromJsonAsync(type, ct) ?? throw CommandFailure.Failed("The daemon gave an empty answer.");
+            }
+            catch (Exception failure) when (failure is JsonException or IOException or HttpRequestException)
+            {
+                throw new CommandFailure(ExitCodes.Unreachable, $"The daemon hung up in its answer, or it is no fluxd that answers there: {failure.Message}");
+            }
         }
     }
 
@@ -98,7 +105,7 @@ internal sealed class AdminClient : IDisposable
             var problem = await response.Content.ReadFromJsonAsync(AdminJson.Default.ProblemRecord, ct);
             return new CommandFailure(ExitCodes.Failed, problem?.Detail ?? $"The daemon answered {(int)response.StatusCode}.");
         }
-        catch (JsonException)
+        catch (Exception failure) when (failure is JsonException or IOException or HttpRequestException)
         {
             return new CommandFailure(ExitCodes.Failed, $"The daemon answered {(int)response.StatusCode}.");
         }

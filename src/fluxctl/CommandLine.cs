@@ -31,6 +31,13 @@ internal static class CommandLine
         {
             return ExitCodes.Failed;
         }
+#pragma warning disable CA1031 // The last catch of the process: whatever was typed gets a sentence and a code, never a trace.
+        catch (Exception failure)
+#pragma warning restore CA1031
+        {
+            await Console.Error.WriteLineAsync($"fluxctl: This failed: {Show.Plain(failure.Message)}");
+            return ExitCodes.Failed;
+        }
     }
 
     /// <summary>All commands when the first word is none of theirs (an error, or completion).</summary>
@@ -39,7 +46,8 @@ internal static class CommandLine
         var root = new RootCommand("Administers a fluxd daemon over its Unix socket.");
         root.Options.Add(Context.SocketOption);
         root.Options.Add(Context.JsonOption);
-        var wanted = Array.Find(AllCommands.Table, entry => args.Contains(entry.Name));
+        var word = WordOf(args);
+        var wanted = Array.Find(AllCommands.Table, entry => entry.Name == word);
         foreach (var entry in wanted is null ? AllCommands.Table : [wanted])
         {
             root.Subcommands.Add(entry.Make());
@@ -51,6 +59,24 @@ internal static class CommandLine
         }
 
         return root;
+    }
+
+    /// <summary>The command's place, not its name, tells it: a user may be called "status".</summary>
+    private static string? WordOf(string[] args)
+    {
+        for (var i = 0; i < args.Length; i++)
+        {
+            if (args[i] == Context.SocketOption.Name)
+            {
+                i++;
+            }
+            else if (!args[i].StartsWith('-'))
+            {
+                return args[i];
+            }
+        }
+
+        return null;
     }
 
     private static string FaultOf(ParseResult parsed) =>

@@ -37,7 +37,6 @@ public sealed record UserInfo
     /// <summary>All of these must pass in one connection; None means that any one credential does.</summary>
     public AuthMethods RequiredMethods { get; init; }
 
-    /// <summary>The node of the home tree's root; null until the store has made it.</summary>
     public FileTime CreatedAt { get; init; }
 
     public FileTime? LastLoginAt { get; init; }
@@ -61,6 +60,24 @@ public sealed record NewUser
 
     public AuthMethods RequiredMethods { get; init; }
 }
+
+/// <summary>What changes about a user, all at once; what is null stays as it is.</summary>
+public sealed record UserChange
+{
+    /// <summary>Active or disabled.</summary>
+    public UserState? State { get; init; }
+
+    public bool? IsAdmin { get; init; }
+
+    public AuthMethods? RequiredMethods { get; init; }
+
+    public Quota? QuotaBytes { get; init; }
+
+    public Quota? QuotaFiles { get; init; }
+}
+
+/// <param name="Value">Null takes the limit away.</param>
+public readonly record struct Quota(long? Value);
 
 /// <summary>What a user holds now: compared with a quota before it is lowered.</summary>
 public readonly record struct Usage(long Bytes, long Files);

@@ -20,17 +20,11 @@ public interface IAccounts
     /// <summary>Takes the name, the credentials and the rights away; the files stay in the store.</summary>
     Task RemoveUserAsync(Actor actor, string name, CancellationToken ct);
 
-    Task<UserInfo> SetStateAsync(Actor actor, string name, UserState state, CancellationToken ct);
+    /// <summary>All of it or, when a part is refused, none. Conflict when a new limit is below what the user holds.</summary>
+    Task<UserInfo> ChangeUserAsync(Actor actor, string name, UserChange change, CancellationToken ct);
 
     /// <summary>Ends what was logged in by the old password.</summary>
     Task<UserInfo> SetPasswordAsync(Actor actor, string name, ReadOnlyMemory<byte> password, bool oneTime, CancellationToken ct);
-
-    /// <summary>Null takes the limit away. Conflict when the new limit is below what the user holds.</summary>
-    Task<UserInfo> SetQuotaAsync(Actor actor, string name, long? bytes, long? files, CancellationToken ct);
-
-    Task<UserInfo> SetAdminAsync(Actor actor, string name, bool isAdmin, CancellationToken ct);
-
-    Task<UserInfo> SetRequiredMethodsAsync(Actor actor, string name, AuthMethods required, CancellationToken ct);
 
     IReadOnlyList<SshKeyInfo> SshKeys(string userName);
 

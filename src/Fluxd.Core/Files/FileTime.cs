@@ -12,7 +12,9 @@ public readonly record struct FileTime(long Nanoseconds) : IComparable<FileTime>
 
     public static FileTime FromSeconds(long seconds, int nanoseconds = 0) => new(checked((seconds * NanosecondsPerSecond) + nanoseconds));
 
-    public static FileTime From(DateTimeOffset time) => new((time.UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks) * 100);
+    /// <summary>The nearest that can be told: "valid until 9999" must not become a day of the past.</summary>
+    public static FileTime From(DateTimeOffset time) =>
+        new((long)Int128.Clamp((time.UtcTicks - DateTimeOffset.UnixEpoch.UtcTicks) * (Int128)TimeSpan.NanosecondsPerTick, long.MinValue, long.MaxValue));
 
     public static FileTime Now(TimeProvider clock) => From(clock.GetUtcNow());
 

@@ -6,6 +6,7 @@ using Fluxd.Core.Accounts;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Routing.Patterns;
 
 namespace Fluxd.Daemon.AdminSocket;
 
@@ -18,7 +19,19 @@ internal static class AdminCall
         return new Actor("admin:" + peer.Name, string.Create(CultureInfo.InvariantCulture, $"pid {peer.ProcessId}"), "admin");
     }
 
-    public static string Route(HttpContext context, string name) => Uri.UnescapeDataString((string)context.GetRouteValue(name)!);
+    /// <summary>
+    /// One part of the path, decoded once, from the line as it came: what the server hands on is decoded but for %2F, and
+    /// decoding that again would make another name of one with a "%" in it.
+    /// </summary>
+    public static string Route(HttpContext context, string name)
+    {
+        var pattern = ((RouteEndpoint)context.GetEndpoint()!).RoutePattern.PathSegments;
+        var at = pattern.TakeWhile(segment => segment.Parts is not [RoutePatternParameterPart part] || part.Name != name).Count();
+        var parts = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.Split('?')[0].TrimEnd('/').Split('/');
+        return parts.Length == pattern.Count + 1
+            ? Uri.UnescapeDataString(parts[at + 1])
+            : throw FluxException.Invalid("Expected a plain path, without \".\", \"..\" and empty parts.");
+    }
 
     public static string? Query(HttpContext context, string name) => context.Request.Query[name] is [{ Length: > 0 } value] ? value : null;
 

@@ -39,7 +39,14 @@ internal sealed class UserRoutes
         var records = new List<UserRecord>();
         foreach (var user in _accounts.Users)
         {
-            records.Add(await RecordAsync(user, context.RequestAborted));
+            try
+            {
+                records.Add(await RecordAsync(user, context.RequestAborted));
+            }
+            catch (FluxException removed) when (removed.Error == FluxError.NotFound)
+            {
+                // By somebody else, since the list was taken.
+            }
         }
 
         await AdminCall.AnswerAsync(context, records, AdminJson.Default.IReadOnlyListUserRecord);
@@ -89,33 +96,26 @@ internal sealed class UserRoutes
     private async Task QuotaAsync(HttpContext context)
     {
         var request = await AdminCall.ReadAsync(context, AdminJson.Default.SetQuotaRequest);
-        var user = Known(context);
-        var bytes = request.SetBytes ? request.Bytes : user.QuotaBytes;
-        var files = request.SetFiles ? request.Files : user.QuotaFiles;
-        await AnswerAsync(context, await _accounts.SetQuotaAsync(AdminCall.ActorOf(context), user.Name, bytes, files, context.RequestAborted), null);
+        await ChangeAsync(context, new UserChange
+        {
+            QuotaBytes = request.SetBytes ? new Quota(request.Bytes) : null,
+            QuotaFiles = request.SetFiles ? new Quota(request.Files) : null,
+        });
     }
 
     private async Task StateAsync(HttpContext context)
     {
         var request = await AdminCall.ReadAsync(context, AdminJson.Default.SetStateRequest);
-        var (actor, user, ct) = (AdminCall.ActorOf(context), Known(context), context.RequestAborted);
-        if (request.State is { } state)
+        await ChangeAsync(context, new UserChange
         {
-            user = await _accounts.SetStateAsync(actor, user.Name, StateOf(state), ct);
-        }
-
-        if (request.Admin is { } admin)
-        {
-            user = await _accounts.SetAdminAsync(actor, user.Name, admin, ct);
-        }
-
-        if (request.Requires is { } requires)
-        {
-            user = await _accounts.SetRequiredMethodsAsync(actor, user.Name, AdminRecordsOf.Methods(requires), ct);
-        }
-
-        await AnswerAsync(context, user, null);
+            State = request.State is { } state ? StateOf(state) : null,
+            IsAdmin = request.Admin,
+            RequiredMethods = request.Requires is { } requires ? AdminRecordsOf.Methods(requires) : null,
+        });
     }
+
+    private async Task ChangeAsync(HttpContext context, UserChange change) => await AnswerAsync(
+        context, await _accounts.ChangeUserAsync(AdminCall.ActorOf(context), AdminCall.Route(context, "name"), change, context.RequestAborted), null);
 
     private Task KeysAsync(HttpContext context) => AdminCall.AnswerAsync(
         context, [.. _accounts.SshKeys(AdminCall.Route(context, "name")).Select(AdminRecordsOf.Key)], AdminJson.Default.IReadOnlyListSshKeyRecord);

@@ -98,7 +98,7 @@ internal sealed class ConfigReader(ConfigSources sources)
             }
             else
             {
-                _faults.Add(new ConfigFault(key.Full, table[name] is TomlString text ? ConfigKey.Show(text.Value) : table[name].Kind, ConfigValues.Expectation(key), where));
+                _faults.Add(new ConfigFault(key.Full, ConfigValues.Show(table[name]), ConfigValues.Expectation(key), where));
             }
         }
     }

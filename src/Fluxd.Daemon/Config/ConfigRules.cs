@@ -7,10 +7,18 @@ internal static class ConfigRules
 {
     private delegate IEnumerable<(string Key, object? Value, string Expected)> Rule(FluxdConfig config);
 
-    private static readonly Rule[] Rules = [Addresses, EnabledMeansListening, PlainHttpStaysHome, Proxies, ProxyProtocolNeedsProxies, Certificate, Authorities, Paths, Endpoints];
+    /// <summary>About keys of which a reload may change one and leave the other.</summary>
+    private static readonly Rule[] Agreements = [PlainHttpStaysHome, ProxyProtocolNeedsProxies];
 
-    public static IEnumerable<ConfigFault> Check(FluxdConfig config, Func<string, string> originOf) =>
-        Rules.SelectMany(rule => rule(config))
+    private static readonly Rule[] Rules = [Addresses, EachAddressOnce, SomebodyEnabled, Proxies, Certificate, Authorities, Paths, Endpoints, .. Agreements];
+
+    public static IEnumerable<ConfigFault> Check(FluxdConfig config, Func<string, string> originOf) => Check(Rules, config, originOf);
+
+    /// <summary>Parts of a new file beside parts of the old one.</summary>
+    public static IEnumerable<ConfigFault> CheckAgreements(FluxdConfig config, string where) => Check(Agreements, config, _ => where);
+
+    private static IEnumerable<ConfigFault> Check(IEnumerable<Rule> rules, FluxdConfig config, Func<string, string> originOf) =>
+        rules.SelectMany(rule => rule(config))
             .Select(fault => new ConfigFault(fault.Key, fault.Value is null ? null : ConfigKey.Show(fault.Value), fault.Expected, originOf(fault.Key)));
 
     private static IEnumerable<(string Key, object? Value, string Expected)> Addresses(FluxdConfig config) =>
@@ -22,8 +30,26 @@ internal static class ConfigRules
         .SelectMany(list => list.Entries.Where(entry => ListenAddress.TryParse(entry) is null)
             .Select(entry => (list.Key, (object?)entry, ListenAddress.Expectation)));
 
-    /// <summary>Sockets from systemd replace <c>listen</c>, so an empty list is a fault only without them; the runner says so then.</summary>
-    private static IEnumerable<(string Key, object? Value, string Expected)> EnabledMeansListening(FluxdConfig config)
+    /// <summary>TCP only: QUIC may have the number of an HTTPS port, and should.</summary>
+    private static IEnumerable<(string Key, object? Value, string Expected)> EachAddressOnce(FluxdConfig config)
+    {
+        var taken = new Dictionary<IPEndPoint, string>();
+        var entries = new (bool Enabled, string Key, string[] Entries)[]
+        {
+            (config.Sftp.Enabled, "sftp.listen", config.Sftp.Listen), (config.Http.Enabled, "http.listen", config.Http.Listen), (config.Http.Enabled, "http.listen_tls", config.Http.ListenTls),
+        }
+        .Where(list => list.Enabled).SelectMany(list => list.Entries.Select(entry => (list.Key, Entry: entry, ListenAddress.TryParse(entry)?.EndPoint)));
+        foreach (var (key, entry, endPoint) in entries)
+        {
+            if (endPoint is { Port: > 0 } && !taken.TryAdd(endPoint, key))
+            {
+                yield return (key, entry, $"this address is in {taken[endPoint]} already; only one can listen there");
+            }
+        }
+    }
+
+    /// <summary>An empty <c>listen</c> is no fault here: sockets from systemd replace it. The runner tells where there are none.</summary>
+    private static IEnumerable<(string Key, object? Value, string Expected)> SomebodyEnabled(FluxdConfig config)
     {
         if (!config.Sftp.Enabled && !config.Http.Enabled && !config.Quic.Enabled)
         {

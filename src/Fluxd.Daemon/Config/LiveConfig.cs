@@ -42,6 +42,13 @@ internal sealed class LiveConfig(FluxdConfig first, ConfigSources sources, TimeP
                 key.Set(next, key.Get(_current));
             }
 
+            // Each file was good by itself; half of each may open what neither does.
+            var faults = ConfigRules.CheckAgreements(next, $"beside {string.Join(", ", waiting.Select(key => key.Full))}, which only a restart changes").ToArray();
+            if (faults.Length > 0)
+            {
+                return new ReloadRecord(false, [.. faults.Select(fault => fault.ToString())], []);
+            }
+
             _current = next;
             Interlocked.Exchange(ref _loadedTicks, clock.GetUtcNow().UtcTicks);
             Changed?.Invoke(next);

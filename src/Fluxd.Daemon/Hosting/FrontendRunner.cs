@@ -32,6 +32,11 @@ internal sealed partial class FrontendRunner(IReadOnlyList<IFrontend> frontends,
             try
             {
                 await frontend.StartAsync(ct);
+                if (frontend.Endpoints.Count == 0)
+                {
+                    await frontend.AbortAsync();
+                    throw NowhereToListen(frontend.Name);
+                }
             }
             catch (Exception e)
             {
@@ -47,6 +52,10 @@ internal sealed partial class FrontendRunner(IReadOnlyList<IFrontend> frontends,
             Log.Listening(logger, frontend.Name, string.Join(", ", frontend.Endpoints));
         }
     }
+
+    /// <summary>Ready means that every enabled frontend listens: one that silently doesn't would never be missed.</summary>
+    public static FluxException NowhereToListen(string name) => FluxException.Invalid(
+        $"[{name}] is enabled and has nowhere to listen: name an address in {name}.listen, or set {name}.enabled = false.");
 
     /// <param name="deadline">Cancelled when draining has lasted long enough, or by the second signal.</param>
     public async Task StopAsync(CancellationToken deadline)

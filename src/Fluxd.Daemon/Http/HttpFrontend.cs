@@ -107,12 +107,19 @@ internal sealed class HttpFrontend(HttpFrontendOptions options) : IFrontend, IAs
 
     private void Listen(KestrelServerOptions kestrel)
     {
-        foreach (var endpoint in EndpointsOf("http", options.Config.Listen))
+        var plain = EndpointsOf("http", options.Config.Listen).ToArray();
+        var tls = EndpointsOf("https", options.Config.ListenTls).ToArray();
+        if (plain.Length + tls.Length == 0)
+        {
+            // Kestrel would take a port of its own choice.
+            throw FrontendRunner.NowhereToListen(Name);
+        }
+
+        foreach (var endpoint in plain)
         {
             Bind(kestrel, endpoint, Admit);
         }
 
-        var tls = EndpointsOf("https", options.Config.ListenTls).ToArray();
         if (tls.Length > 0 && options.UseTls is null)
         {
             throw new FluxException(FluxError.Unavailable, "http.listen_tls is set, but there is no certificate to serve.");

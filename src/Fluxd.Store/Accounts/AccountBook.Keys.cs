@@ -24,7 +24,8 @@ internal sealed partial class AccountBook
                 return id;
             },
             ct);
-        return Known(directory.Current, name).Keys.First(row => row.Info.Fingerprint == key.Fingerprint).Info;
+        return Known(directory.Current, name).Keys.FirstOrDefault(row => row.Info.Fingerprint == key.Fingerprint)?.Info
+            ?? throw FluxException.Conflict("The key was added, and somebody else has removed it since.");
     }
 
     public Task RemoveSshKeyAsync(Actor actor, string userName, string key, CancellationToken ct)

@@ -69,23 +69,29 @@ internal sealed partial class AccountBook(SqliteCatalog catalog, AccountDirector
         },
         ct);
 
-    public Task<UserInfo> SetStateAsync(Actor actor, string name, UserState state, CancellationToken ct)
+    public async Task<UserInfo> ChangeUserAsync(Actor actor, string name, UserChange change, CancellationToken ct)
     {
-        if (state is not (UserState.Active or UserState.Disabled))
+        if (change.State is not (null or UserState.Active or UserState.Disabled))
         {
             throw FluxException.Invalid("A user's state is \"active\" or \"disabled\".");
         }
 
-        return ChangeAsync(
-            actor, state == UserState.Active ? "user.enable" : "user.disable", AccountName.Normalize(name), "",
+        CheckQuota(change.QuotaBytes?.Value, change.QuotaFiles?.Value);
+        var account = await catalog.WriteAsync(
             transaction =>
             {
                 var id = KnownId(transaction, name);
-                using var update = transaction.Sql("UPDATE user SET state = ?2 WHERE id = ?1").Bind(id).Bind((long)state);
-                update.Run();
-                return id;
+                CheckAgainst(UsageRows.OfUser(transaction, id), change.QuotaBytes?.Value, change.QuotaFiles?.Value, name);
+                Apply(transaction, id, change);
+                foreach (var (kind, detail) in LinesOf(change))
+                {
+                    Audit(transaction, actor, kind, AccountName.Normalize(name), detail);
+                }
+
+                return Refresh(transaction, id);
             },
             ct);
+        return account.User;
     }
 
     public async Task<UserInfo> SetPasswordAsync(Actor actor, string name, ReadOnlyMemory<byte> password, bool oneTime, CancellationToken ct)
@@ -108,44 +114,6 @@ internal sealed partial class AccountBook(SqliteCatalog catalog, AccountDirector
             },
             ct);
     }
-
-    public Task<UserInfo> SetQuotaAsync(Actor actor, string name, long? bytes, long? files, CancellationToken ct)
-    {
-        CheckQuota(bytes, files);
-        return ChangeAsync(
-            actor, "user.quota", AccountName.Normalize(name), $"bytes {Words(bytes)}, files {Words(files)}",
-            transaction =>
-            {
-                var id = KnownId(transaction, name);
-                CheckAgainst(UsageRows.OfUser(transaction, id), bytes, files, name);
-                using var update = transaction.Sql("UPDATE user SET quota_bytes = ?2, quota_files = ?3 WHERE id = ?1");
-                update.Bind(id).Bind(bytes).Bind(files).Run();
-                return id;
-            },
-            ct);
-    }
-
-    public Task<UserInfo> SetAdminAsync(Actor actor, string name, bool isAdmin, CancellationToken ct) => ChangeAsync(
-        actor, "user.admin", AccountName.Normalize(name), isAdmin ? "yes" : "no",
-        transaction =>
-        {
-            var id = KnownId(transaction, name);
-            using var update = transaction.Sql("UPDATE user SET is_admin = ?2 WHERE id = ?1").Bind(id).Bind(isAdmin);
-            update.Run();
-            return id;
-        },
-        ct);
-
-    public Task<UserInfo> SetRequiredMethodsAsync(Actor actor, string name, AuthMethods required, CancellationToken ct) => ChangeAsync(
-        actor, "user.requires", AccountName.Normalize(name), required.ToString(),
-        transaction =>
-        {
-            var id = KnownId(transaction, name);
-            using var update = transaction.Sql("UPDATE user SET required_methods = ?2 WHERE id = ?1").Bind(id).Bind((long)required);
-            update.Run();
-            return id;
-        },
-        ct);
 
     /// <summary>The same password under today's work factor; loses silently against a change made meanwhile.</summary>
     internal Task RehashAsync(long id, string before, string after, CancellationToken ct) => catalog.WriteAsync(
@@ -171,6 +139,41 @@ internal sealed partial class AccountBook(SqliteCatalog catalog, AccountDirector
         insert.Bind(id).Bind(user.Name).Bind(user.IsAdmin).Bind(password).Bind(user.OneTimePassword).Bind(ExpiryOf(user.OneTimePassword))
             .Bind(user.QuotaBytes).Bind(user.QuotaFiles).Bind((long)user.RequiredMethods).Bind(now.Nanoseconds).Run();
         return id;
+    }
+
+    private static void Apply(CatalogTransaction transaction, long id, UserChange change)
+    {
+        using var update = transaction.Sql(
+            """
+            UPDATE user SET state = coalesce(?2, state), is_admin = coalesce(?3, is_admin), required_methods = coalesce(?4, required_methods),
+                quota_bytes = CASE WHEN ?5 THEN ?6 ELSE quota_bytes END, quota_files = CASE WHEN ?7 THEN ?8 ELSE quota_files END
+            WHERE id = ?1
+            """);
+        update.Bind(id).Bind((long?)change.State).Bind(change.IsAdmin is { } isAdmin ? Convert.ToInt64(isAdmin) : null).Bind((long?)change.RequiredMethods)
+            .Bind(change.QuotaBytes is not null).Bind(change.QuotaBytes?.Value).Bind(change.QuotaFiles is not null).Bind(change.QuotaFiles?.Value).Run();
+    }
+
+    private static IEnumerable<(string Kind, string Detail)> LinesOf(UserChange change)
+    {
+        if (change.State is { } state)
+        {
+            yield return (state == UserState.Active ? "user.enable" : "user.disable", "");
+        }
+
+        if (change.IsAdmin is { } isAdmin)
+        {
+            yield return ("user.admin", isAdmin ? "yes" : "no");
+        }
+
+        if (change.RequiredMethods is { } required)
+        {
+            yield return ("user.requires", required.ToString());
+        }
+
+        if (change.QuotaBytes is not null || change.QuotaFiles is not null)
+        {
+            yield return ("user.quota", $"bytes {Words(change.QuotaBytes)}, files {Words(change.QuotaFiles)}");
+        }
     }
 
     /// <summary>Runs one change of one account and returns the account as it is then.</summary>
@@ -247,7 +250,8 @@ internal sealed partial class AccountBook(SqliteCatalog catalog, AccountDirector
     private static string Describe(NewUser user) =>
         (user.IsAdmin ? "admin" : "user") + (user.Password is null ? ", no password" : user.OneTimePassword ? ", one-time password" : "");
 
-    private static string Words(long? quota) => quota?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "none";
+    private static string Words(Quota? quota) =>
+        quota is null ? "as before" : quota.Value.Value?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "none";
 
     private static Account Known(Snapshot snapshot, string name) => snapshot.Find(name) ?? throw NoUser(name);
 

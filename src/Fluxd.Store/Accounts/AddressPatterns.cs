@@ -54,16 +54,22 @@ internal sealed class AddressPatterns
             var body = negated ? part[1..] : part;
             if (IPNetwork.TryParse(body, out var network))
             {
-                return new Pattern(negated, network, null);
+                return new Pattern(negated, Plain(network), null);
             }
 
             if (IPAddress.TryParse(body, out var address) && body.Contains(address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? '.' : ':'))
             {
-                return new Pattern(negated, new IPNetwork(address, address.GetAddressBytes().Length * 8), null);
+                return new Pattern(negated, Plain(new IPNetwork(address, address.GetAddressBytes().Length * 8)), null);
             }
 
-            return IsWildcard(body) ? new Pattern(negated, null, body) : null;
+            // Addresses are shown in lower case.
+            return IsWildcard(body) ? new Pattern(negated, null, body.ToLowerInvariant()) : null;
         }
+
+        // As peers are looked at: "::ffff:192.0.2.0/120" means 192.0.2.0/24.
+        private static IPNetwork Plain(IPNetwork network) => network is { BaseAddress: { IsIPv4MappedToIPv6: true } mapped, PrefixLength: >= 96 and var bits }
+            ? new IPNetwork(mapped.MapToIPv4(), bits - 96)
+            : network;
 
         public bool Matches(IPAddress address) =>
             Network is { } network ? network.Contains(address) : Wild(Wildcard!, address.ToString());

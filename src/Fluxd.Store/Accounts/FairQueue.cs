@@ -14,6 +14,18 @@ internal sealed class FairQueue(int slots, int waitingPerSourceMax, int waitingM
     private int _running;
     private int _waitingCount;
 
+    /// <summary>Sources of which somebody waits.</summary>
+    public int SourceCount
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _waiting.Count;
+            }
+        }
+    }
+
     /// <summary>The most that ever ran at once: what the bound promises.</summary>
     public int RunningPeak { get; private set; }
 
@@ -49,18 +61,16 @@ internal sealed class FairQueue(int slots, int waitingPerSourceMax, int waitingM
 
     private TaskCompletionSource Enqueue(string source)
     {
-        if (!_waiting.TryGetValue(source, out var queue))
-        {
-            queue = _waiting[source] = new Queue<TaskCompletionSource>();
-        }
-
-        if (_waitingCount >= waitingMax || queue.Count >= waitingPerSourceMax)
+        var queue = _waiting.GetValueOrDefault(source);
+        if (_waitingCount >= waitingMax || queue?.Count >= waitingPerSourceMax)
         {
             throw new FluxException(FluxError.Busy, "Too many logins are being checked; try again in a moment.") { RetryAfter = TimeSpan.FromSeconds(1) };
         }
 
-        if (queue.Count == 0)
+        if (queue is null)
         {
+            // Only for one who really waits: a refused source must leave nothing behind.
+            queue = _waiting[source] = new Queue<TaskCompletionSource>();
             _turns.Enqueue(source);
         }
 

@@ -72,11 +72,16 @@ internal sealed record SshKeyOptions(AddressPatterns From, FileTime? ExpiresAt)
 
     private SshKeyOptions With(string name, string? value) => (name.ToLowerInvariant(), value) switch
     {
+        ("from", not null) when From != AddressPatterns.Anywhere => throw Twice("from"),
         ("from", { } text) => this with { From = ParseFrom(text) },
+        ("expires" or "expiry-time", not null) when ExpiresAt is not null => throw Twice("expires"),
         ("expires" or "expiry-time", { } text) => this with { ExpiresAt = ParseTime(text) },
         (_, null) when KeptAnyway.Contains(name, StringComparer.OrdinalIgnoreCase) => this,
         _ => throw FluxException.Invalid($"Expected a public key as in a .pub file; \"{Short(name)}\" is neither a key type nor one of the options from=\"…\" and expires=\"…\"."),
     };
+
+    // Neither restriction may be lost to the other.
+    private static FluxException Twice(string name) => FluxException.Invalid($"The option {name}= stands there twice; put all into one.");
 
     private static AddressPatterns ParseFrom(string text) => AddressPatterns.TryParse(text, out var patterns, out var fault)
         ? patterns

@@ -43,9 +43,9 @@ internal static class KeysCommand
                 : new FileInfo(file).Length > FileBytesMax ? throw CommandFailure.Usage($"{file} is too long for a public key; give the file that ends in .pub.")
                 : await File.ReadAllTextAsync(file, ct);
         }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw CommandFailure.Failed($"{file} can't be read: {failure.Message}");
+            throw CommandFailure.Failed($"\"{file}\" can't be read: {failure.Message}");
         }
     }
 

@@ -20,7 +20,7 @@ internal static class UsersCommand
 
     private static readonly Option<string[]> s_require = new("--require")
     {
-        Description = "Ask for all of these in one login: publickey, password",
+        Description = "Ask for all of these in one login: publickey, password; none: any one is enough",
         HelpName = "METHOD",
         AllowMultipleArgumentsPerToken = true,
     };
@@ -39,7 +39,7 @@ internal static class UsersCommand
             .With(s_name, s_stdin, s_oneTime).Does(PasswordAsync),
         new Verb("disable", "Ends all sessions of a user and lets nothing of theirs log in.", "fluxctl users disable anna").With(s_name)
             .Does((context, ct) => StateAsync(context, new SetStateRequest("disabled", null, null), "is disabled", ct)),
-        new Verb("enable", "Takes a disable back; also changes admin and required methods.", "fluxctl users enable anna", "fluxctl users enable anna --require publickey password")
+        new Verb("enable", "Takes a disable back; also changes admin and required methods.", "fluxctl users enable anna", "fluxctl users enable anna --require publickey password", "fluxctl users enable anna --require none")
             .With(s_name, s_admin, s_notAdmin, s_require).Does(EnableAsync),
         new Verb("remove", "Takes the name, the credentials and the rights away. The files stay in the store until they are purged.", "fluxctl users remove anna").With(s_name).Does(RemoveAsync),
         new Verb(
@@ -63,7 +63,7 @@ internal static class UsersCommand
             Admin = context.Get(s_admin),
             QuotaBytes = context.Get(s_bytes) is { } bytes ? Values.Size(bytes) : null,
             QuotaFiles = context.Get(s_files) is { } files ? Values.Count(files) : null,
-            Requires = context.Get(s_require) ?? [],
+            Requires = Required(context) ?? [],
         };
         var answer = await context.Daemon.SendAsync(
             HttpMethod.Post, "users", request, AdminJson.Default.AddUserRequest, AdminJson.Default.UserAnswer, ct);
@@ -89,8 +89,11 @@ internal static class UsersCommand
         }
 
         bool? admin = context.Get(s_admin) ? true : context.Get(s_notAdmin) ? false : null;
-        return StateAsync(context, new SetStateRequest("active", admin, context.Has(s_require) ? context.Get(s_require) : null), "is enabled", ct);
+        return StateAsync(context, new SetStateRequest("active", admin, Required(context)), "is enabled", ct);
     }
+
+    private static string[]? Required(Context context) =>
+        !context.Has(s_require) ? null : context.Get(s_require) is ["none"] ? [] : context.Get(s_require);
 
     private static async Task<int> StateAsync(Context context, SetStateRequest request, string what, CancellationToken ct)
     {

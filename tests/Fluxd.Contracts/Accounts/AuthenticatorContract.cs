@@ -65,11 +65,11 @@ public abstract class AuthenticatorContract
     {
         var setup = await WithAnnaAsync();
         var principal = (await LoginAsync(setup, "anna", "correct horse")).Principal!;
-        await setup.Accounts.SetStateAsync(Admin, "anna", UserState.Disabled, default);
+        await setup.Accounts.ChangeUserAsync(Admin, "anna", new UserChange { State = UserState.Disabled }, default);
 
         Assert.False(setup.Authenticator.IsStillValid(principal));
         Assert.Equal(AuthOutcome.Failure, (await LoginAsync(setup, "anna", "correct horse")).Outcome);
-        await setup.Accounts.SetStateAsync(Admin, "anna", UserState.Active, default);
+        await setup.Accounts.ChangeUserAsync(Admin, "anna", new UserChange { State = UserState.Active }, default);
         Assert.True(setup.Authenticator.IsStillValid(principal));
         Assert.Equal(AuthOutcome.Success, (await LoginAsync(setup, "anna", "correct horse")).Outcome);
     }
@@ -229,7 +229,7 @@ public abstract class AuthenticatorContract
     {
         var setup = await WithAnnaAsync();
         await setup.Accounts.AddSshKeyAsync(Admin, "anna", Key, default);
-        await setup.Accounts.SetRequiredMethodsAsync(Admin, "anna", AuthMethods.PublicKey | AuthMethods.Password, default);
+        await setup.Accounts.ChangeUserAsync(Admin, "anna", new UserChange { RequiredMethods = AuthMethods.PublicKey | AuthMethods.Password }, default);
         var first = await KeyAsync(setup, "anna", proven: true);
         var alone = await LoginAsync(setup, "anna", "correct horse");
         var both = await setup.Authenticator.AuthenticateAsync(Password("anna", "correct horse"), Home, AuthMethods.PublicKey, default);

@@ -38,6 +38,18 @@ public sealed class CommandLineTests
         }
     }
 
+    [Fact]
+    public void Whoever_is_called_like_a_command_can_be_named()
+    {
+        foreach (var name in AllCommands.Table.Select(entry => entry.Name))
+        {
+            foreach (var args in new string[][] { ["users", "add", name, "--no-password"], ["--socket", name, "users", "show", name], ["--json", "put", name, "/"] })
+            {
+                Assert.Empty(CommandLine.Build(args).Parse(args).Errors);
+            }
+        }
+    }
+
     [Theory]
     [InlineData("0", 0L)]
     [InlineData("10G", 10L << 30)]

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Admin;
@@ -157,6 +159,8 @@ public sealed class FluxctlTests : IAsyncLifetime
             (2, "is no size", "", ["users", "quota", "anna", "--bytes", "much"]),
             (2, "Say what to set", "", ["users", "quota", "anna"]),
             (1, "can't be read", "", ["keys", "add", "anna", "/nonexistent/key.pub"]),
+            (1, "\"\" can't be read", "", ["keys", "add", "anna", ""]),
+            (1, "\"foo\" is no login method", "", ["users", "enable", "anna", "--admin", "--require", "foo"]),
             (1, "private key", "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n", ["keys", "add", "anna", "-"]),
             (1, "is no scope", "", ["tokens", "create", "anna", "--scope", "fly"]),
             (2, "--scope", "", ["tokens", "create", "anna"]),
@@ -187,6 +191,56 @@ public sealed class FluxctlTests : IAsyncLifetime
         Assert.Contains("There is no socket", result.Error, StringComparison.Ordinal);
         Assert.Equal(4, doctor.Code);
         Assert.Contains("systemctl start fluxd", doctor.Output, StringComparison.Ordinal);
+    }
+
+    [Theory(Timeout = TimeoutMs)]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hung up in its answer")]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"version\":", "hung up in its answer")]
+    [InlineData("HTTP/1.1 500 No\r\nContent-Length: 500\r\n\r\n{\"detail\":", "answered 500")]
+    [InlineData("220 mail.example ESMTP\r\n", "hung up")]
+    public async Task What_is_no_daemon_gets_a_sentence_and_no_trace(string answer, string words)
+    {
+        var path = Path.Combine(_admin.Folder, "other.sock");
+        using var other = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        other.Bind(new UnixDomainSocketEndPoint(path));
+        other.Listen();
+        var running = RunAsync("", "--socket", path, "status");
+        using (var asked = await other.AcceptAsync())
+        {
+            await asked.ReceiveAsync(new byte[4096]);
+            await asked.SendAsync(Encoding.ASCII.GetBytes(answer));
+        }
+
+        var result = await running;
+        Assert.InRange(result.Code, 1, 3);
+        Assert.StartsWith("fluxctl: ", result.Error, StringComparison.Ordinal);
+        Assert.Contains(words, result.Error, StringComparison.Ordinal);
+        Assert.Single(result.Error.TrimEnd('\n').Split('\n'));
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_name_that_looks_encoded_is_nobody_elses()
+    {
+        foreach (var name in new[] { "50%41", "50A", "a%2Fb", "100%", "Фото 📷+1" })
+        {
+            Assert.Equal(0, (await RunAsync("", "folders", "add", name)).Code);
+        }
+
+        Assert.Equal(0, (await RunAsync("", "folders", "remove", "50%41")).Code);
+        Assert.Equal(0, (await RunAsync("", "folders", "remove", "a%2Fb")).Code);
+        Assert.Equal(0, (await RunAsync("", "folders", "remove", "100%")).Code);
+        Assert.Equal(["50A", "Фото 📷+1"], _admin.House.Accounts.Folders.Select(folder => folder.Name));
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task Required_methods_are_taken_back_and_a_user_may_be_called_like_a_command()
+    {
+        Assert.Equal(0, (await RunAsync("", "users", "add", "status", "--no-password", "--require", "publickey")).Code);
+        Assert.Equal(0, (await RunAsync("", "users", "disable", "status")).Code);
+        Assert.Equal(1, (await RunAsync("", "users", "enable", "status", "--require", "smile")).Code);
+        Assert.Equal(UserState.Disabled, _admin.House.Accounts.FindUser("status")!.State);
+        Assert.Equal(0, (await RunAsync("", "users", "enable", "status", "--require", "none")).Code);
+        Assert.True(_admin.House.Accounts.FindUser("status") is { State: UserState.Active, RequiredMethods: AuthMethods.None });
     }
 
     [Fact(Timeout = TimeoutMs)]

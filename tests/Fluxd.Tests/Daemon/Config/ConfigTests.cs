@@ -1,3 +1,4 @@
+using Fluxd.Daemon;
 using Fluxd.Daemon.Config;
 using Fluxd.Daemon.Config.Toml;
 using Fluxd.Tests.Architecture;
@@ -61,6 +62,40 @@ public sealed class ConfigTests : IDisposable
         Assert.StartsWith("line 2, column 11", fault.Where, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("[store]\nretention = \"2147483647d\"", "store.retention = \"2147483647d\"", "0s to 36500d")]
+    [InlineData("[store]\nretention = \"200000d\"", "store.retention = \"200000d\"", "0s to 36500d")]
+    [InlineData("[store]\nupload_expiry = \"99999999h\"", "store.upload_expiry = \"99999999h\"", "1m to 36500d")]
+    [InlineData("[daemon]\ndrain = -1", "daemon.drain = -1", "0s to 1h")]
+    [InlineData("[limits]\nconnections = 5000000000", "limits.connections = 5000000000", "1 to 1000000")]
+    [InlineData("[sftp]\ncompat = 1.5", "sftp.compat = 1.5", "true or false")]
+    [InlineData("[store]\npath = \"a\\u0000b\"", "store.path = \"a\\u0000b\"", "without control characters")]
+    [InlineData("[http]\ntrusted_proxies = [\"10.0.0.1\\n\"]", "http.trusted_proxies = [\"10.0.0.1\\n\"]", "without control characters")]
+    [InlineData("[sftp]\nlisten = [\"*:2022\", \"[::]:2022\"]", "sftp.listen = \"[::]:2022\"", "in sftp.listen already")]
+    [InlineData("[sftp]\nlisten = [\"127.0.0.1:7\"]\n[http]\nlisten_tls = [\"127.0.0.1:7\"]", "http.listen_tls = \"127.0.0.1:7\"", "in sftp.listen already")]
+    public void A_value_that_can_not_be_is_shown_as_it_stands_beside_what_was_expected(string file, string shown, string expected)
+    {
+        var fault = Assert.Single(Faults(file)).ToString();
+
+        Assert.StartsWith(shown + ":", fault, StringComparison.Ordinal);
+        Assert.Contains(expected, fault, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_frontend_that_is_off_and_ports_of_the_systems_choice_take_no_address_from_another()
+    {
+        Read("[sftp]\nenabled = false\nlisten = [\"127.0.0.1:7\"]\n[http]\nlisten = [\"127.0.0.1:7\"]");
+        Read("[sftp]\nlisten = [\"127.0.0.1:0\", \"127.0.0.1:0\"]");
+        Read("[http]\nlisten_tls = [\"127.0.0.1:7\"]\n[quic]\nlisten = [\"127.0.0.1:7\"]");
+    }
+
+    [Theory]
+    [InlineData("--config", "")]
+    [InlineData("--try", "")]
+    [InlineData("--config")]
+    public void An_argument_without_its_value_is_told_by_its_name(params string[] args) =>
+        Assert.Equal($"{args[0]} needs a value.", Assert.Throws<ArgumentException>(() => Arguments.Parse(args)).Message);
+
     [Fact]
     public void A_missing_or_endless_file_is_a_fault_and_not_a_crash()
     {
@@ -122,6 +157,23 @@ public sealed class ConfigTests : IDisposable
         Assert.Equal(["debug"], seen);
         Assert.Equal("debug", live.Current.Log.Level);
         Assert.Equal(new FluxdConfig().Sftp.Listen, live.Current.Sftp.Listen);
+    }
+
+    [Fact]
+    public void A_reload_never_makes_of_two_good_files_what_neither_allows()
+    {
+        var file = Path.Combine(_folder.FullName, "fluxd.toml");
+        File.WriteAllText(file, "[http]\nlisten = [\"0.0.0.0:8080\"]\ntrusted_proxies = [\"10.0.0.1\"]\nproxy_protocol = true");
+        var sources = Sources(file, [], []);
+        var live = new LiveConfig(ConfigReader.Read(sources), sources, TimeProvider.System);
+
+        File.WriteAllText(file, "[http]\nlisten = [\"127.0.0.1:8080\"]");
+        var outcome = live.Reload();
+
+        Assert.False(outcome.Applied);
+        Assert.Equal(2, outcome.Faults.Count);
+        Assert.All(outcome.Faults, fault => Assert.Contains("beside http.listen, http.proxy_protocol, which only a restart changes", fault, StringComparison.Ordinal));
+        Assert.Equal(["10.0.0.1"], live.Current.Http.TrustedProxies);
     }
 
     private FluxdConfig Read(string text, Dictionary<string, string>? environment = null, Dictionary<string, string>? overrides = null)

@@ -24,6 +24,19 @@ public sealed class FrontendRunnerTests
     }
 
     [Fact(Timeout = 30_000)]
+    public async Task A_frontend_that_listens_nowhere_stops_the_start()
+    {
+        var good = new Recorder("http");
+        var deaf = new Recorder("sftp") { Endpoints = [] };
+
+        var fault = await Assert.ThrowsAsync<FluxException>(() => Runner(good, deaf).StartAsync(CancellationToken.None));
+
+        Assert.Contains("name an address in sftp.listen", fault.Message, StringComparison.Ordinal);
+        Assert.Equal(["start", "abort"], good.Steps);
+        Assert.Equal(["start", "abort"], deaf.Steps);
+    }
+
+    [Fact(Timeout = 30_000)]
     public async Task A_stop_goes_in_three_steps_also_when_one_frontend_fails_in_each()
     {
         var good = new Recorder("http");
@@ -87,7 +100,7 @@ public sealed class FrontendRunnerTests
 
         public string Name => name;
 
-        public IReadOnlyList<string> Endpoints => ["nowhere"];
+        public IReadOnlyList<string> Endpoints { get; init; } = ["somewhere"];
 
         public int ConnectionCount => NeverDrains ? 1 : 0;
 

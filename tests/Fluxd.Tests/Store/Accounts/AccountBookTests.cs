@@ -118,9 +118,9 @@ public sealed class AccountBookTests : IAsyncLifetime
         Func<Task>[] calls =
         [
             () => Accounts.RemoveUserAsync(House.Admin, "ghost", default),
-            () => Accounts.SetStateAsync(House.Admin, "ghost", UserState.Disabled, default),
+            () => Accounts.ChangeUserAsync(House.Admin, "ghost", new UserChange { State = UserState.Disabled }, default),
             () => Accounts.SetPasswordAsync(House.Admin, "ghost", "correct horse"u8.ToArray(), false, default),
-            () => Accounts.SetQuotaAsync(House.Admin, "ghost", 1, 1, default),
+            () => Accounts.ChangeUserAsync(House.Admin, "ghost", new UserChange { QuotaBytes = new(1), QuotaFiles = new(1) }, default),
             () => Accounts.AddSshKeyAsync(House.Admin, "ghost", Key, default),
             () => Accounts.RemoveSshKeyAsync(House.Admin, "ghost", "1", default),
             () => Accounts.CreateTokenAsync(House.Admin, new NewToken { UserName = "ghost", Scopes = Scopes.Read }, default),
@@ -152,10 +152,10 @@ public sealed class AccountBookTests : IAsyncLifetime
             },
             default);
 
-        Assert.Equal(FluxError.Conflict, (await Assert.ThrowsAsync<FluxException>(() => Accounts.SetQuotaAsync(House.Admin, "anna", 4999, null, default))).Error);
-        Assert.Equal(FluxError.Conflict, (await Assert.ThrowsAsync<FluxException>(() => Accounts.SetQuotaAsync(House.Admin, "anna", null, 2, default))).Error);
+        Assert.Equal(FluxError.Conflict, (await Assert.ThrowsAsync<FluxException>(() => Accounts.ChangeUserAsync(House.Admin, "anna", new UserChange { QuotaBytes = new(4999) }, default))).Error);
+        Assert.Equal(FluxError.Conflict, (await Assert.ThrowsAsync<FluxException>(() => Accounts.ChangeUserAsync(House.Admin, "anna", new UserChange { QuotaFiles = new(2) }, default))).Error);
         Assert.Null(Accounts.FindUser("anna")!.QuotaBytes);
-        Assert.Equal((5000L, 3L), (await Accounts.SetQuotaAsync(House.Admin, "anna", 5000, 3, default)) is var now ? (now.QuotaBytes!.Value, now.QuotaFiles!.Value) : default);
+        Assert.Equal((5000L, 3L), (await Accounts.ChangeUserAsync(House.Admin, "anna", new UserChange { QuotaBytes = new(5000), QuotaFiles = new(3) }, default)) is var now ? (now.QuotaBytes!.Value, now.QuotaFiles!.Value) : default);
         Assert.Equal(new Usage(5000, 3), await Accounts.UsageOfAsync("anna", default));
     }
 
@@ -212,11 +212,27 @@ public sealed class AccountBookTests : IAsyncLifetime
         FluxError.Invalid, (await Assert.ThrowsAsync<FluxException>(() => Accounts.AddFolderAsync(House.Admin, name, null, null, default))).Error);
 
     [Fact(Timeout = 60_000)]
+    public async Task One_change_sets_what_it_names_and_leaves_the_rest()
+    {
+        await AddAsync("anna", "correct horse");
+        await Task.WhenAll(
+            Accounts.ChangeUserAsync(House.Admin, "anna", new UserChange { QuotaBytes = new(10) }, default),
+            Accounts.ChangeUserAsync(House.Admin, "anna", new UserChange { QuotaFiles = new(20) }, default),
+            Accounts.ChangeUserAsync(House.Admin, "anna", new UserChange { IsAdmin = true, RequiredMethods = AuthMethods.PublicKey }, default));
+        await Assert.ThrowsAsync<FluxException>(
+            () => Accounts.ChangeUserAsync(House.Admin, "anna", new UserChange { State = UserState.Disabled, QuotaBytes = new(-1) }, default));
+        await Accounts.ChangeUserAsync(House.Admin, "anna", new UserChange { QuotaFiles = new(null) }, default);
+
+        var anna = Accounts.FindUser("anna")!;
+        Assert.Equal((UserState.Active, true, AuthMethods.PublicKey, 10L, null), (anna.State, anna.IsAdmin, anna.RequiredMethods, anna.QuotaBytes, anna.QuotaFiles));
+    }
+
+    [Fact(Timeout = 60_000)]
     public async Task Every_admin_act_has_its_line_with_who_did_it()
     {
         var actor = new Actor("admin:root", "pid 7", "admin");
         await Accounts.AddUserAsync(actor, new NewUser { Name = "anna", Password = "correct horse"u8.ToArray() }, default);
-        await Accounts.SetQuotaAsync(actor, "anna", 10, null, default);
+        await Accounts.ChangeUserAsync(actor, "anna", new UserChange { QuotaBytes = new(10) }, default);
         await Accounts.RemoveUserAsync(actor, "anna", default);
         await Assert.ThrowsAsync<FluxException>(() => Accounts.RemoveUserAsync(actor, "anna", default));
         await _house.RestartAsync();
@@ -256,7 +272,7 @@ public sealed class AccountBookTests : IAsyncLifetime
         var result = await _house.Identity.Authenticator.AuthenticateAsync(new PasswordCredential("anna", "correct horse"u8.ToArray()), peer, AuthMethods.None, default);
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var session = _house.Identity.Sessions.Register(result.Principal!, peer, "test", () => ended.SetResult());
-        await Accounts.SetStateAsync(House.Admin, "anna", UserState.Disabled, default);
+        await Accounts.ChangeUserAsync(House.Admin, "anna", new UserChange { State = UserState.Disabled }, default);
 
         await ended.Task;
         Assert.Empty(_house.Identity.Sessions.List());

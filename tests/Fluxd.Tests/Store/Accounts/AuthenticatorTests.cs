@@ -33,7 +33,7 @@ public sealed class AuthenticatorTests : AuthenticatorContract, IAsyncLifetime
         await OpenAsync();
         await AddAsync("anna", "correct horse");
         await AddAsync("bert", "correct horse");
-        await _house!.Accounts.SetStateAsync(House.Admin, "bert", UserState.Disabled, default);
+        await _house!.Accounts.ChangeUserAsync(House.Admin, "bert", new UserChange { State = UserState.Disabled }, default);
         await _house.Accounts.AddUserAsync(House.Admin, new NewUser { Name = "keyonly" }, default);
         foreach (var name in new[] { "anna", "nobody", "bert", "keyonly", "x" })
         {

@@ -35,6 +35,23 @@ public sealed class FairQueueTests
     }
 
     [Fact(Timeout = 30_000)]
+    public async Task A_full_queue_remembers_nothing_of_those_it_refuses()
+    {
+        var queue = new FairQueue(1, 2, 1);
+        using var gate = new SemaphoreSlim(0);
+        var running = new[] { queue.RunAsync("a", () => Hold(gate, [], "a"), default), queue.RunAsync("a", () => Hold(gate, [], "a"), default) };
+        for (var i = 0; i < 100; i++)
+        {
+            await Assert.ThrowsAsync<FluxException>(() => queue.RunAsync("stranger " + i, () => 0, default));
+        }
+
+        Assert.Equal(1, queue.SourceCount);
+        gate.Release(2);
+        await Task.WhenAll(running);
+        Assert.Equal(0, queue.SourceCount);
+    }
+
+    [Fact(Timeout = 30_000)]
     public async Task A_cancelled_waiter_loses_its_place_and_harms_nobody()
     {
         var queue = new FairQueue(1, 10, 10);

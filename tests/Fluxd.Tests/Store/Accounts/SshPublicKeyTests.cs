@@ -49,6 +49,8 @@ public sealed class SshPublicKeyTests
     [InlineData("from=1.2.3.4 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICAEjqy9CPWOl8RGik4L60gnxtVI3fF4GayJd0pqWYwd", "double quotes")]
     [InlineData("from=\"1.2.3.4 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICAEjqy9CPWOl8RGik4L60gnxtVI3fF4GayJd0pqWYwd", "closing quote")]
     [InlineData("from=\"example.org\" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICAEjqy9CPWOl8RGik4L60gnxtVI3fF4GayJd0pqWYwd", "\"example.org\" is none")]
+    [InlineData("from=\"192.0.2.1\",from=\"*\" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICAEjqy9CPWOl8RGik4L60gnxtVI3fF4GayJd0pqWYwd", "from= stands there twice")]
+    [InlineData("expires=\"20300101\",expiry-time=\"20990101\" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICAEjqy9CPWOl8RGik4L60gnxtVI3fF4GayJd0pqWYwd", "expires= stands there twice")]
     [InlineData("expires=\"soon\" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICAEjqy9CPWOl8RGik4L60gnxtVI3fF4GayJd0pqWYwd", "\"soon\" is none")]
     [InlineData("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICAEjqy9CPWOl8RGik4L60gnxtVI3fF4GayJd0pqWYwd\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICAEjqy9CPWOl8RGik4L60gnxtVI3fF4GayJd0pqWYwd", "exactly one line")]
     public void A_bad_line_is_refused_in_plain_words(string line, string expected)
@@ -69,6 +71,10 @@ public sealed class SshPublicKeyTests
         Assert.Equal("a b", key.Comment);
     }
 
+    [Fact]
+    public void A_key_that_expires_in_a_far_year_is_good_until_then() =>
+        Assert.True(SshPublicKey.Parse("expires=\"99991231\" " + Ed25519).ExpiresAt > FileTime.From(new DateTimeOffset(2262, 1, 1, 0, 0, 0, TimeSpan.Zero)));
+
     [Theory]
     [InlineData("192.0.2.0/24", "192.0.2.77", true)]
     [InlineData("192.0.2.0/24", "192.0.3.77", false)]
@@ -78,6 +84,10 @@ public sealed class SshPublicKeyTests
     [InlineData("192.0.*", "192.0.99.1", true)]
     [InlineData("192.0.2.?", "192.0.2.10", false)]
     [InlineData("2001:db8::/32,10.0.0.0/8", "2001:db8:9::1", true)]
+    [InlineData("*,!2001:DB8:*", "2001:db8:9::1", false)]
+    [InlineData("*,!::ffff:192.0.2.0/120", "192.0.2.9", false)]
+    [InlineData("*,!::ffff:192.0.2.9", "192.0.2.9", false)]
+    [InlineData("::ffff:192.0.2.0/120", "192.0.2.9", true)]
     public void From_decides_by_address(string from, string address, bool allowed)
     {
         Assert.True(AddressPatterns.TryParse(from, out var patterns, out _));
