@@ -71,8 +71,9 @@ public sealed class FrontendRunnerTests
     {
         await using var house = await AdminHouse.MakeAsync();
         await house.Frontend.AbortAsync();
+        await using var admin = house.Make(); // a frontend is started once
         var stuck = new Recorder("http") { NeverDrains = true };
-        var runner = Runner(house.Frontend, stuck);
+        var runner = Runner(admin, stuck);
         await runner.StartAsync(CancellationToken.None);
         using var deadline = new CancellationTokenSource();
 
