@@ -216,7 +216,8 @@ internal sealed class GroupWriter : IDisposable
         {
             // Room first: closing the packs that failed takes a little of it.
             var hasRoom = makeRoom?.Invoke() == true;
-            if (!CloseSuspects() || !hasRoom)
+            IsCommitUncertain = !CloseSuspects();
+            if (IsCommitUncertain || !hasRoom)
             {
                 throw;
             }

@@ -39,6 +39,13 @@ internal interface IPackStore
     /// <summary>Is the pack closed by a valid footer?</summary>
     bool IsSealed(long pack);
 
+    /// <summary>Does no trailer begin in the pack, of whatever store, but one that was never written to its end? Then
+    /// nothing in it was ever committed.</summary>
+    bool IsBlank(long pack);
+
+    /// <summary>Cuts what is behind a segment's end, durably; at 0 the pack goes. Nobody may be writing to it.</summary>
+    void Cut(long pack, long end);
+
     /// <summary>Closes a pack that a dead process left open: keeps these segments, all that
     /// <see cref="Scan"/> from 0 gave up to where the log is whole, cuts what is behind the last, and seals. Never
     /// call it with fewer than the catalogue has acknowledged.</summary>

@@ -31,15 +31,21 @@ internal sealed class PackLane(IPackStore packs, Func<long> nextPack, long packB
         }
     }
 
-    /// <summary>Appends chunks back to back, all to one pack; says where the first is.</summary>
-    public PackPlace Append(ReadOnlySpan<byte> payload, ReadOnlySpan<ChunkEntry> chunks)
+    /// <summary>The pack to append so many bytes to: the next one where the present one is full.</summary>
+    public IPackWriter CurrentFor(int bytes)
     {
-        if (_current is { IsSuspect: false, Length: > 0 } && _current.Length + payload.Length > packBytes)
+        if (_current is { IsSuspect: false, Length: > 0 } && _current.Length + bytes > packBytes)
         {
             _full.Add(_current);
             _current = null;
         }
-        var writer = Current;
+        return Current;
+    }
+
+    /// <summary>Appends chunks back to back, all to one pack; says where the first is.</summary>
+    public PackPlace Append(ReadOnlySpan<byte> payload, ReadOnlySpan<ChunkEntry> chunks)
+    {
+        var writer = CurrentFor(payload.Length);
         return new PackPlace(writer.Pack, writer.Append(payload, chunks));
     }
 

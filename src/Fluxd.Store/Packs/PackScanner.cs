@@ -42,6 +42,29 @@ internal static class PackScanner
         return trailer is null ? null : bytes;
     }
 
+    /// <summary>Nothing at a boundary looks like a trailer, damaged ones and those of other stores included; one of this
+    /// store that the file is too short for was cut off while it was written.</summary>
+    public static bool IsBlank(IPackReader pack, StoreIdentity identity)
+    {
+        var block = new byte[Block];
+        for (long at = 0; at < pack.Length; at += Block)
+        {
+            var length = (int)Math.Min(Block, pack.Length - at);
+            pack.Read(block.AsSpan(0, length), at);
+            for (var i = 0; i < length; i += PackLayout.Alignment)
+            {
+                var here = block.AsSpan(i, length - i);
+                if (here.StartsWith(TrailerFormat.Magic)
+                    && here.Length >= TrailerFormat.HeaderBytes
+                    && TrailerFormat.PeekLength(here[..TrailerFormat.HeaderBytes], pack.Pack, at + i, identity) <= pack.Length - at - i)
+                {
+                    return false;
+                }
+            }
+        }
+        return true;
+    }
+
     private static IEnumerable<TrailerInfo> ByFooter(
         IPackReader pack, IReadOnlyList<(long Offset, int Length)> footer, long from, StoreIdentity identity)
     {

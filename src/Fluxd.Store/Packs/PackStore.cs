@@ -108,18 +108,41 @@ internal sealed class PackStore(IDisk disk, StoreIdentity identity, int openFile
         return PackScanner.ReadFooter(reader, identity) is not null;
     }
 
+    public bool IsBlank(long pack)
+    {
+        using var reader = Open(pack);
+        return PackScanner.IsBlank(reader, identity);
+    }
+
+    public void Cut(long pack, long end)
+    {
+        if (end == 0)
+        {
+            Remove(pack);
+            return;
+        }
+
+        using var file = disk.Open(PackLayout.PathOf(pack), DiskMode.Write);
+        Cut(file, end);
+    }
+
     public void SealLeftOpen(long pack, IReadOnlyList<TrailerInfo> keep)
     {
         var end = keep.Count == 0 ? 0 : keep[^1].End;
         using var file = disk.Open(PackLayout.PathOf(pack), DiskMode.Write);
         // Cut first and make that durable: a footer over an old tail could leave trailers that nobody committed.
-        file.SetLength(end);
-        file.Sync();
+        Cut(file, end);
         file.Write(FooterFormat.Encode(pack, end, keep, identity), end);
         file.Sync();
     }
 
     public void Dispose() => _files.Dispose();
+
+    private static void Cut(IDiskFile file, long end)
+    {
+        file.SetLength(end);
+        file.Sync();
+    }
 
     private static bool IsWhole(IPackReader reader, ChunkEntry chunk, long offset, byte[] stored, byte[] raw, bool rehash)
     {

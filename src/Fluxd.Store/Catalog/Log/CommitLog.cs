@@ -17,7 +17,7 @@ internal sealed class CommitLog : IDisposable
     private readonly PackLane[] _lanes;
     private readonly byte[] _join = new byte[JoinBytes];
     private readonly List<ChunkEntry> _joined = [];
-    private readonly Dictionary<long, long> _suspects = [];
+    private readonly Dictionary<long, long> _suspects = []; // to where each is committed
 
     /// <param name="nextPack">The first id that no pack ever had.</param>
     internal CommitLog(IPackStore packs, long nextPack, long packBytes)
@@ -78,29 +78,46 @@ internal sealed class CommitLog : IDisposable
 
     /// <summary>
     /// Closes packs that failed: what was committed before stays, what was not is cut, so that a full disk gets its
-    /// room back. Those that can't be closed now are closed at the next start.
+    /// room back; a pack with nothing committed goes. Those that can't be closed now are closed at the next start.
     /// </summary>
-    /// <returns>All of them could be closed: nothing of the failed group is on the disk.</returns>
+    /// <returns>All of them could be cut: nothing of the failed group is on the disk.</returns>
     internal bool CloseSuspects(out List<(long Pack, long Length)> closed)
     {
         closed = [];
-        foreach (var (pack, failed) in _suspects)
+        var all = true;
+        foreach (var (pack, committed) in _suspects)
         {
+            var isCut = false;
             try
             {
-                var keep = _packs.Scan(pack, 0).Where(trailer => trailer.Group < failed).ToList();
-                _packs.SealLeftOpen(pack, keep);
-                closed.Add((pack, keep.Count == 0 ? 0 : keep[^1].End));
+                _packs.Cut(pack, committed);
+                isCut = true;
+                if (committed > 0)
+                {
+                    SealCut(pack, committed);
+                    closed.Add((pack, committed));
+                }
             }
             catch (Exception e) when (e is DiskException or PackDamagedException)
             {
-                // The disk is in trouble: the next start has another look.
+                // The disk is full or in trouble: the next start has another look.
+                all &= isCut;
             }
         }
 
-        var all = closed.Count == _suspects.Count;
         _suspects.Clear();
         return all;
+    }
+
+    private void SealCut(long pack, long committed)
+    {
+        var keep = _packs.Scan(pack, 0).ToList();
+        if (keep.Count == 0 || keep[^1].End != committed)
+        {
+            throw new PackDamagedException(pack, committed, "a segment that was committed no longer verifies");
+        }
+
+        _packs.SealLeftOpen(pack, keep);
     }
 
     /// <summary>Closes full packs. The group that filled them is committed; nobody waits for this.</summary>
@@ -121,7 +138,7 @@ internal sealed class CommitLog : IDisposable
     {
         private readonly List<TrailerInfo> _written = [];
         private readonly Dictionary<IPackWriter, OpenSegment> _open = [];
-        private readonly HashSet<IPackWriter> _touched = [];
+        private readonly Dictionary<IPackWriter, long> _touched = []; // to where each was committed before
 
         internal List<TrailerInfo> Run(IReadOnlyList<StagedChunks> staged, int schema, long previous, ReadOnlyMemory<byte> changes)
         {
@@ -137,7 +154,7 @@ internal sealed class CommitLog : IDisposable
             }
 
             // Segments that ended before, because ids broke off, may be in packs that have nothing open now.
-            foreach (var writer in _touched.Where(writer => writer != last && writer.NeedsSync))
+            foreach (var writer in _touched.Keys.Where(writer => writer != last && writer.NeedsSync))
             {
                 writer.Sync();
             }
@@ -145,7 +162,7 @@ internal sealed class CommitLog : IDisposable
             var others = _written.Select(segment => new SegmentRef(
                 segment.Pack, segment.Segment, segment.FirstChunkId, segment.Chunks.Count));
             var record = new GroupRecord(schema, previous, [.. others], changes).Encode();
-            _touched.Add(last);
+            _touched.TryAdd(last, last.Length);
             Finish(last, record);
             last.Sync();
             return _written;
@@ -153,9 +170,9 @@ internal sealed class CommitLog : IDisposable
 
         internal void Abandon()
         {
-            foreach (var writer in _touched)
+            foreach (var (writer, committed) in _touched)
             {
-                log._suspects[writer.Pack] = group;
+                log._suspects[writer.Pack] = committed;
                 foreach (var lane in log._lanes)
                 {
                     lane.Abandon(writer);
@@ -201,18 +218,17 @@ internal sealed class CommitLog : IDisposable
         /// <summary>Appends what is in <c>_joined</c>, ids from <paramref name="firstId"/> on.</summary>
         private void Append(PackLane lane, long firstId, ReadOnlySpan<byte> payload)
         {
-            // Asking first makes the pack, so that a failure inside Append knows whom to abandon.
-            _touched.Add(lane.Current);
+            // Asking first makes the pack, so that a failure knows whom to abandon.
+            var writer = lane.CurrentFor(payload.Length);
+            _touched.TryAdd(writer, writer.Length);
             var chunks = log._joined.ToArray();
             log._joined.Clear();
-            if (_open.TryGetValue(lane.Current, out var open) && open.NextId != firstId)
+            if (_open.TryGetValue(writer, out var open) && open.NextId != firstId)
             {
-                Finish(lane.Current, default);
+                Finish(writer, default);
             }
 
-            _ = lane.Append(payload, chunks);
-            var writer = lane.Current;
-            _touched.Add(writer);
+            writer.Append(payload, chunks);
             if (!_open.TryGetValue(writer, out var segment))
             {
                 _open.Add(writer, segment = new OpenSegment { FirstId = firstId, NextId = firstId });

@@ -60,7 +60,7 @@ internal sealed class Replay
         }
 
         replay.CheckNothingBeyond();
-        var strays = replay.Close(rows, lengths);
+        var strays = replay.Close(rows);
         var next = Math.Max(
             files.Select(file => file.Pack).Concat(rows.Keys).DefaultIfEmpty().Max() + 1,
             database.Scalar("SELECT next FROM sequence WHERE name = 'pack'") ?? 1);
@@ -170,9 +170,11 @@ internal sealed class Replay
         }
     }
 
-    private List<long> Close(Dictionary<long, PackRow> rows, Dictionary<long, long> lengths)
+    private List<long> Close(Dictionary<long, PackRow> rows)
     {
         var strays = new List<long>();
+        // A record of the next group that was not played is torn, or has rotted: then no pack is judged by its lack.
+        var hasRecord = _records.Contains(_applied + 1);
         foreach (var (pack, trailers) in _scanned)
         {
             var keep = trailers.Where(trailer => trailer.Group <= _applied).ToList();
@@ -180,8 +182,9 @@ internal sealed class Replay
             {
                 CloseOpen(pack, row, keep);
             }
-            else if (trailers.Count == 0 && lengths[pack] == 0)
+            else if (!hasRecord && (trailers.Count > 0 ? trailers.All(trailer => trailer.Group == _applied + 1) : _packs.IsBlank(pack)))
             {
+                // Cut to nothing, as the ends of the others are: what a dead process had begun and not committed.
                 _packs.Remove(pack);
             }
             else

@@ -324,6 +324,108 @@ public sealed class LogTests : IAsyncLifetime
     }
 
     [Fact(Timeout = TimeoutMs)]
+    public async Task A_failed_group_that_cannot_be_cut_stops_the_writing_until_a_restart_tells()
+    {
+        var model = new ModelDisk();
+        var disk = new FaultyDisk(model);
+        var path = NewPath();
+        var catalog = Open(path, disk, create: true);
+        await Put(catalog, "before", Bytes(1, 3000));
+        // The record is written, its sync finds no room, and the disk takes nothing back.
+        disk.Plan = (_, operation, _) => operation switch
+        {
+            DiskOperation.Sync => Fault.Full,
+            DiskOperation.SetLength or DiskOperation.Remove => Fault.Failed,
+            _ => null,
+        };
+        Assert.Equal(FluxError.Unavailable, (await Assert.ThrowsAsync<FluxException>(() => Put(catalog, "unclear", Bytes(2, 3000)))).Error);
+        disk.Plan = (_, _, _) => null;
+        Assert.Equal(FluxError.Unavailable, (await Assert.ThrowsAsync<FluxException>(() => Put(catalog, "other", Bytes(3, 3000)))).Error);
+        await Stop(catalog);
+
+        var again = Open(path, model);
+        await AssertHolds(again, NewPacks(model), "before", Bytes(1, 3000));
+        await Put(again, "other", Bytes(3, 3000));
+        await AssertHolds(again, NewPacks(model), "other", Bytes(3, 3000));
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_group_that_found_no_room_leaves_no_pack()
+    {
+        var model = new ModelDisk();
+        var catalog = Open(NewPath(), model, create: true);
+        await Put(catalog, "before", Bytes(1, 3000));
+        // Enough for the footer of a pack, and for a part of the payload, which begins a second pack.
+        foreach (var room in (int[])[20_000, 200_000, 1_100_000])
+        {
+            model.Capacity = model.UsedBytes + room;
+            await Assert.ThrowsAsync<FluxException>(() => Put(catalog, "big", Bytes(2, 1_200_000)));
+            model.Capacity = long.MaxValue;
+            await Put(catalog, $"after{room}", Bytes(room, 3000));
+            await AssertEveryPackBelongs(catalog, model);
+        }
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task What_a_killed_process_had_begun_goes_at_the_next_start_and_what_may_be_anothers_stays()
+    {
+        var model = new ModelDisk();
+        var path = NewPath();
+        var catalog = Open(path, model, create: true);
+        await Put(catalog, "k", Bytes(1, 3000));
+        await Stop(catalog);
+
+        // Payload alone; a trailer that was cut off; a trailer whose group has no record.
+        Begin(0x21, _manifest.Identity, isFinished: false);
+        Begin(0x22, _manifest.Identity, isFinished: true);
+        using (var torn = model.Open(PackLayout.PathOf(0x22), Fluxd.Store.Disk.DiskMode.Write))
+        {
+            torn.SetLength(torn.Length - PackLayout.Alignment + 300);
+        }
+
+        Begin(0x23, _manifest.Identity, isFinished: true);
+        Begin(0x24, StoreManifest.CreateNew().Identity, isFinished: true);
+
+        var again = Open(path, model);
+        Assert.Null(again.Fault);
+        Assert.Equal([0x24L], again.Replayed!.Strays);
+        Assert.Equal([1L, 0x24L], NewPacks(model).List().Select(pack => pack.Pack));
+        await AssertHolds(again, NewPacks(model), "k", Bytes(1, 3000));
+
+        void Begin(long pack, StoreIdentity identity, bool isFinished)
+        {
+            using var packs = new PackStore(model, identity);
+            using var writer = packs.Create(pack);
+            var bytes = Bytes((int)pack, 10_000);
+            writer.Append(bytes, [new ChunkEntry(ChunkHash.Of(bytes), bytes.Length, bytes.Length, ChunkCodec.Raw, Crc32C.Of(bytes))]);
+            if (isFinished)
+            {
+                writer.FinishSegment(catalog.AppliedGroup + 1, 100, default);
+            }
+
+            writer.Sync();
+        }
+    }
+
+    private async Task AssertEveryPackBelongs(SqliteCatalog catalog, ModelDisk disk)
+    {
+        var known = await catalog.ReadAsync(
+            r =>
+            {
+                var ids = new List<long>();
+                using var rows = r.Sql("SELECT id FROM pack ORDER BY id");
+                while (rows.Step())
+                {
+                    ids.Add(rows.Long(0));
+                }
+
+                return ids;
+            },
+            CancellationToken.None);
+        Assert.Equal(known, NewPacks(disk).List().Select(pack => pack.Pack));
+    }
+
+    [Fact(Timeout = TimeoutMs)]
     public async Task A_record_damaged_in_the_middle_of_the_log_stops_the_start_and_changes_nothing()
     {
         var path = NewPath();
