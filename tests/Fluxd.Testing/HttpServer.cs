@@ -10,7 +10,6 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fluxd.Testing;
 
@@ -50,6 +49,8 @@ public sealed class HttpServer : IAsyncDisposable
 
     public TimeProvider Clock { get; set; } = TimeProvider.System;
 
+    public MemoryLog Log { get; } = new();
+
     public Uri Address { get; private set; } = null!;
 
     public HttpServer()
@@ -86,7 +87,7 @@ public sealed class HttpServer : IAsyncDisposable
             Sessions = Sessions,
             Transfers = Transfers,
             Clock = Clock,
-            Loggers = NullLoggerFactory.Instance,
+            Loggers = Log,
             Options = () => Options,
             Secret = new byte[32],
         });

@@ -65,5 +65,11 @@ public sealed class RawHttp : IDisposable
         }
     }
 
+    /// <summary>Says that no more will come, and still listens.</summary>
+    public void EndSending() => _client.Client.Shutdown(SocketShutdown.Send);
+
+    /// <summary>Goes without a farewell, as a lost network looks in the end.</summary>
+    public void Reset() => _client.Client.Close(0);
+
     public void Dispose() => _client.Dispose();
 }

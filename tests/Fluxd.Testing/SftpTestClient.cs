@@ -132,7 +132,7 @@ public sealed class SftpTestClient(IDuplexPipe pipe)
     {
         while (true)
         {
-            var read = await pipe.Input.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+            var read = await pipe.Input.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(60));
             var buffer = read.Buffer;
             if (buffer.Length >= 4)
             {

@@ -11,6 +11,7 @@ using Fluxd.Transports.Http.Page;
 using Fluxd.Transports.Http.Proxies;
 using Fluxd.Transports.Http.Uploads;
 using Fluxd.Transports.Http.Wire;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
@@ -26,6 +27,8 @@ namespace Fluxd.Transports.Http;
 /// </summary>
 public sealed partial class HttpApi : IDisposable
 {
+    private const string ClientClosed = "client closed";
+
     private static readonly Counter<long> Requests = FluxTelemetry.Meter.CreateCounter<long>("fluxd.http.requests", "{request}", "Answered requests, by route and status");
     private static readonly Histogram<double> Duration = FluxTelemetry.Meter.CreateHistogram<double>("fluxd.http.duration", "s", "From a request's head to its answer's end, by route");
 
@@ -205,9 +208,13 @@ public sealed partial class HttpApi : IDisposable
             await work();
             exchange?.Transfer?.End(http.Response.StatusCode < 400 ? "done" : "refused");
         }
-        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        catch (Exception error) when (IsGone(http, error))
         {
-            exchange?.Transfer?.End(IsStopping(http) ? "server closed: it is stopping" : "client closed");
+            exchange?.Transfer?.End(IsStopping(http) ? "server closed: it is stopping" : ClientClosed);
+            if (!http.Response.HasStarted)
+            {
+                http.Response.StatusCode = StatusCodes.Status499ClientClosedRequest; // nobody gets it; the log tells it
+            }
         }
         catch (Exception error)
         {
@@ -219,11 +226,15 @@ public sealed partial class HttpApi : IDisposable
         }
     }
 
+    /// <summary>The connection is gone. A read of the body may say so before the token does.</summary>
+    private static bool IsGone(HttpContext http, Exception error) =>
+        error is ConnectionResetException or ConnectionAbortedException || (error is OperationCanceledException && http.RequestAborted.IsCancellationRequested);
+
     /// <summary>A body that ends too early or comes too slowly is the client's end, in Kestrel's words a bad request.</summary>
     private static string OutcomeOf(Exception error, Problem problem) => error switch
     {
         BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } => "client too slow",
-        BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } => "client closed",
+        BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } => ClientClosed,
         _ => problem.Code,
     };
 
@@ -235,8 +246,13 @@ public sealed partial class HttpApi : IDisposable
     {
         var transfer = exchange is { } x && x.Route.Has(RouteTraits.Transfer) ? x.Begin("request") : exchange?.Transfer;
         var problem = HttpErrors.Describe(error, transfer?.Id);
-        FluxTelemetry.Refused("http", problem.Code);
-        transfer?.End(OutcomeOf(error, problem));
+        var outcome = OutcomeOf(error, problem);
+        if (outcome != ClientClosed)
+        {
+            FluxTelemetry.Refused("http", problem.Code);
+        }
+
+        transfer?.End(outcome);
         if (problem.Status == 500)
         {
             LogFailure(_log, error, exchange?.Route.Pattern ?? "", transfer?.Id);

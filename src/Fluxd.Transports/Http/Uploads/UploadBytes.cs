@@ -37,7 +37,7 @@ internal static class UploadBytes
         var maximum = x.Services.Options().PartBytesMax ?? long.MaxValue;
         for (long total = 0; ;)
         {
-            var result = await ReadAsync(reader, ct);
+            var result = await reader.ReadAsync(ct);
             try
             {
                 foreach (var segment in result.Buffer)
@@ -64,18 +64,6 @@ internal static class UploadBytes
             {
                 return;
             }
-        }
-    }
-
-    private static async ValueTask<ReadResult> ReadAsync(PipeReader reader, CancellationToken ct)
-    {
-        try
-        {
-            return await reader.ReadAsync(ct);
-        }
-        catch (Microsoft.AspNetCore.Connections.ConnectionResetException)
-        {
-            throw new OperationCanceledException("The client went away.");
         }
     }
 
