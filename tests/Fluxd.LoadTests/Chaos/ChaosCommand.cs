@@ -1,4 +1,5 @@
 using System.Globalization;
+using Fluxd.LoadTests.House;
 
 namespace Fluxd.LoadTests.Chaos;
 
@@ -24,7 +25,7 @@ internal static class ChaosCommand
             var build = Path.GetFullPath(Option("fluxd", "."));
             var next = Path.Combine(work, "next-build");
             await Tool.RunAsync(TimeSpan.FromMinutes(5), null, null, "cp", "-r", build, next);
-            var places = new ChaosPlaces(work, [build, next], Path.GetFullPath(Option("fluxctl", ".")));
+            var places = new Places(work, [build, next], Path.GetFullPath(Option("fluxctl", ".")));
             good = await new ChaosRun(places, TimeSpan.FromSeconds(Number("seconds", 30)), seed, (long)megabytes << 20, ownsDisk, !arguments.Contains("--no-quic"), Console.Out).RunAsync();
             return good ? 0 : 1;
         }

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
+using Fluxd.LoadTests.House;
 
 namespace Fluxd.LoadTests.Chaos;
 
@@ -9,7 +8,7 @@ namespace Fluxd.LoadTests.Chaos;
 /// Writers of all protocols under a ledger, while the daemon lives a hard life; then everything that was acknowledged is
 /// read back by every protocol, the store is checked, and what is left over is counted.
 /// </summary>
-internal sealed class ChaosRun(ChaosPlaces places, TimeSpan length, int seed, long bytesMax, bool ownsDisk, bool hasQuic, TextWriter report)
+internal sealed class ChaosRun(Places places, TimeSpan length, int seed, long bytesMax, bool ownsDisk, bool hasQuic, TextWriter report)
 {
     /// <summary>With fewer the run would show nothing.</summary>
     private const int AcknowledgedMin = 30;
@@ -23,7 +22,7 @@ internal sealed class ChaosRun(ChaosPlaces places, TimeSpan length, int seed, lo
     public async Task<bool> RunAsync()
     {
         var random = new Random(seed);
-        await using var daemon = new ChaosDaemon(places, FreePort());
+        await using var daemon = new TestedDaemon(places, movesClock: true, "store.keep_free=4M", "daemon.drain=5");
         await daemon.StartAsync();
         await using var http = new Relay(daemon.Http);
         await using var sftp = new Relay(daemon.Sftp);
@@ -60,10 +59,13 @@ internal sealed class ChaosRun(ChaosPlaces places, TimeSpan length, int seed, lo
             report.WriteLine($"  {writer.GetType().Name}: {writer.Tries} tries");
         }
 
-        await new Verification(field, _ledger, Say).RunAsync(hasQuic);
-        await LeftoversAsync(field, baseline, weather.ResidentMost);
+        var verification = new Verification(field, _ledger, Say);
+        await verification.HttpAsync();
+        await GiveUpUploadsAsync(field);
+        await verification.TreesAsync(hasQuic);
+        await LeftoversAsync(field.Daemon, baseline, weather.ResidentMost);
         report.WriteLine("weather: " + string.Join(", ", weather.Counts.OrderBy(c => c.Key, StringComparer.Ordinal).Select(c => $"{c.Key} {c.Value}")));
-        string[] missing = [.. ownsDisk ? [] : new[] { "a full disk (needs root)" }, .. ChaosDaemon.CanMoveClock ? [] : new[] { "a moved clock (needs faketime)" }, .. hasQuic ? [] : new[] { "QUIC (needs libngtcp2)" }];
+        string[] missing = [.. ownsDisk ? [] : new[] { "a full disk (needs root)" }, .. TestedDaemon.CanMoveClock ? [] : new[] { "a moved clock (needs faketime)" }, .. hasQuic ? [] : new[] { "QUIC (needs libngtcp2)" }];
         if (missing.Length > 0)
         {
             report.WriteLine("not done here: " + string.Join(", ", missing));
@@ -79,10 +81,9 @@ internal sealed class ChaosRun(ChaosPlaces places, TimeSpan length, int seed, lo
         return good;
     }
 
-    /// <summary>Nothing is open, no file of an ended transfer lies about, and the daemon is as small as it was.</summary>
-    private async Task LeftoversAsync(Field field, int baseline, long residentMost)
+    /// <summary>Unfinished uploads are kept for their owners, who can do away with each of them.</summary>
+    private async Task GiveUpUploadsAsync(Field field)
     {
-        var daemon = field.Daemon;
         using var client = field.Client(isPatient: true);
         var uploads = await Uploads.ListAsync(client);
         foreach (var id in uploads)
@@ -95,7 +96,11 @@ internal sealed class ChaosRun(ChaosPlaces places, TimeSpan length, int seed, lo
         {
             _ledger.Lost($"orphans: {still.Count} uploads can't be removed");
         }
+    }
 
+    /// <summary>Nothing is open, no file of an ended transfer lies about, and the daemon is as small as it was.</summary>
+    private async Task LeftoversAsync(TestedDaemon daemon, int baseline, long residentMost)
+    {
         var open = 0;
         for (var tries = 0; tries < 120 && (open = daemon.OpenFiles) > baseline + OpenFilesSlack; tries++)
         {
@@ -108,7 +113,7 @@ internal sealed class ChaosRun(ChaosPlaces places, TimeSpan length, int seed, lo
         }
 
         var (code, fsck) = await daemon.FluxctlAsync("store", "fsck", "--read-data");
-        if (code != 0)
+        if (code != 0 || !fsck.Contains("No findings.", StringComparison.Ordinal))
         {
             _ledger.Lost($"fsck ended with {code}: {fsck}");
         }
@@ -125,6 +130,11 @@ internal sealed class ChaosRun(ChaosPlaces places, TimeSpan length, int seed, lo
         if (resident > ResidentBytesMax)
         {
             _ledger.Lost($"memory: {resident >> 20} MiB is above {ResidentBytesMax >> 20}");
+        }
+
+        if (daemon.Unforeseen is { } unforeseen)
+        {
+            _ledger.Lost($"the daemon's log: {unforeseen}");
         }
     }
 
@@ -147,26 +157,6 @@ internal sealed class ChaosRun(ChaosPlaces places, TimeSpan length, int seed, lo
             }
 
             await Task.Delay(TimeSpan.FromSeconds(3));
-        }
-    }
-
-    /// <summary>Below the range that the system hands out: nobody gets it by chance between two lives.</summary>
-    private static int FreePort()
-    {
-        for (var port = 21000 + (Environment.ProcessId % 9000); ; port++)
-        {
-            try
-            {
-                using var tcp = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-                using var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-                tcp.Bind(new IPEndPoint(IPAddress.Loopback, port));
-                udp.Bind(new IPEndPoint(IPAddress.Loopback, port));
-                return port;
-            }
-            catch (SocketException)
-            {
-                // Somebody else's.
-            }
         }
     }
 }

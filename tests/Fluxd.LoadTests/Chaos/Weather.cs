@@ -1,9 +1,10 @@
 using System.Globalization;
+using Fluxd.LoadTests.House;
 
 namespace Fluxd.LoadTests.Chaos;
 
 /// <summary>What happens to the daemon, one thing after the other, each kind at least once per round, in an order that the seed decides.</summary>
-internal sealed class Weather(ChaosDaemon daemon, Relay[] relays, string disk, bool ownsDisk, Random random, Func<bool> hasEnough, Action<string> say)
+internal sealed class Weather(TestedDaemon daemon, Relay[] relays, string disk, bool ownsDisk, Random random, Func<bool> hasEnough, Action<string> say)
 {
     /// <summary>A machine that is this busy will not get further.</summary>
     private const int RoundsMaxAfterTime = 6;
@@ -68,7 +69,7 @@ internal sealed class Weather(ChaosDaemon daemon, Relay[] relays, string disk, b
                 return true;
             case "full disk":
                 return ownsDisk && await FillAsync();
-            case "clock" when ChaosDaemon.CanMoveClock:
+            case "clock" when TestedDaemon.CanMoveClock:
                 _hours = random.Next(-40, 40);
                 await daemon.MoveClockAsync(_hours);
                 return true;

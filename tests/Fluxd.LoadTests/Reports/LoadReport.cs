@@ -3,7 +3,13 @@ using Fluxd.LoadTests.Runner;
 namespace Fluxd.LoadTests.Reports;
 
 /// <summary>What a run says, in numbers; every form of the report is made from it.</summary>
-internal sealed record LoadReport(string Title, DateTimeOffset At, string Machine, int Seed, IReadOnlyList<ScenarioReport> Scenarios);
+internal sealed record LoadReport(string Title, DateTimeOffset At, string Machine, int Seed, IReadOnlyList<ScenarioReport> Scenarios)
+{
+    public bool IsGood => Scenarios.All(scenario => scenario.IsGood);
+}
+
+/// <summary>Something that must hold, and what was found.</summary>
+internal sealed record CheckReport(string What, string Found, bool IsMet);
 
 internal sealed record ScenarioReport(
     string Name,
@@ -11,11 +17,19 @@ internal sealed record ScenarioReport(
     string Load,
     double Seconds,
     int UsersMax,
-    double? MemoryMiBBefore,
-    double? MemoryMiBAfter,
-    double? MemoryMiBPeak,
+    MemoryReport Memory,
     IReadOnlyList<StepReport> Steps,
-    IReadOnlyList<string> Findings);
+    IReadOnlyList<CheckReport> Checks)
+{
+    public bool IsGood => Checks.All(check => check.IsMet);
+
+    public long Ok => Steps.Sum(step => step.Ok);
+
+    public long Failed => Steps.Sum(step => step.Failed);
+}
+
+/// <summary>What the daemon has resident, in MiB.</summary>
+internal sealed record MemoryReport(double Before, double Peak, double After, double Ceiling);
 
 internal sealed record StepReport(
     string Name,

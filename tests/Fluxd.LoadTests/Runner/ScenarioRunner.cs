@@ -24,8 +24,10 @@ internal sealed class ScenarioRunner(int seed, TimeSpan grace)
                 await SimulateAsync(simulation, users, ct);
             }
 
-            stats.EndCounting();
+            // What was begun counts too: a slow machine may end nothing before the time is over.
             stats.UsersMax = users.Peak;
+            stats.Unfinished = await users.EndAsync();
+            stats.EndCounting();
         }
         finally
         {
@@ -187,16 +189,27 @@ internal sealed class ScenarioRunner(int seed, TimeSpan grace)
             }
         }
 
-        public async ValueTask DisposeAsync()
+        /// <summary>Lets everybody end what they began, for a while.</summary>
+        /// <returns>How many had to be cut.</returns>
+        public async Task<int> EndAsync()
         {
             SetLooping(0);
             var all = Task.WhenAll(_tasks);
-            if (await Task.WhenAny(all, Task.Delay(grace, CancellationToken.None)) != all)
+            if (await Task.WhenAny(all, Task.Delay(grace, CancellationToken.None)) == all)
             {
-                await _stop.CancelAsync();
+                return 0;
             }
 
-            await all;
+            var unfinished = Volatile.Read(ref _active);
+            await _stop.CancelAsync();
+            return unfinished;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            SetLooping(0);
+            await _stop.CancelAsync();
+            await Task.WhenAll(_tasks);
             _stop.Dispose();
         }
     }

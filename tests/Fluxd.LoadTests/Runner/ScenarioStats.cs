@@ -79,6 +79,9 @@ internal sealed class ScenarioStats
 
     public int UsersMax { get; set; }
 
+    /// <summary>Still at it when the time for ending was over.</summary>
+    public int Unfinished { get; set; }
+
     public void BeginCounting()
     {
         _steps.Clear();

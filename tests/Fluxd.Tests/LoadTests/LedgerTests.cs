@@ -1,4 +1,4 @@
-using Fluxd.LoadTests.Chaos;
+using Fluxd.LoadTests.House;
 using Xunit;
 
 namespace Fluxd.Tests.LoadTests;

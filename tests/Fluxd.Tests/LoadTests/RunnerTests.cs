@@ -59,6 +59,7 @@ public sealed class RunnerTests
         };
         var stats = await new ScenarioRunner(1, TimeSpan.FromSeconds(5)).RunAsync(scenario, CancellationToken.None);
         Assert.Equal(0, active);
+        Assert.Equal(0, stats.Unfinished);
         Assert.InRange(peak, 5, 6);
         Assert.True(stats.Steps["good"].Ok > 10);
         Assert.Equal(0, stats.Steps["good"].Failed);
@@ -86,6 +87,7 @@ public sealed class RunnerTests
         var stats = await new ScenarioRunner(1, TimeSpan.FromMilliseconds(100)).RunAsync(scenario, CancellationToken.None);
         Assert.Equal(10, started);
         Assert.True(stats.Steps["inject"].Failed >= 30, $"{stats.Steps["inject"].Failed}");
+        Assert.Equal(10, stats.Unfinished);
     }
 
     [Fact]
@@ -95,11 +97,14 @@ public sealed class RunnerTests
         stats.Add(Response.Fail("<script>"), TimeSpan.FromMilliseconds(1), TimeSpan.Zero);
         stats.Add(Response.Ok(), TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(1));
         var step = ReportOf.Step("a & b", stats, TimeSpan.FromSeconds(2));
-        var report = new LoadReport("t", DateTimeOffset.UnixEpoch, "m", 1, [new ScenarioReport("n", "q", "l", 2, 1, null, null, null, [step], [])]);
+        var report = new LoadReport("t", DateTimeOffset.UnixEpoch, "m", 1, [new ScenarioReport("n", "q", "l", 2, 1, new MemoryReport(1, 2, 1, 3), [step], [new CheckReport("<b>", "", false)])]);
         var html = HtmlReport.Of(report);
         Assert.DoesNotContain("<script>", html, StringComparison.Ordinal);
         Assert.Contains("a &amp; b", html, StringComparison.Ordinal);
+        Assert.Contains("&lt;b&gt;", html, StringComparison.Ordinal);
         Assert.Contains("<polyline", html, StringComparison.Ordinal);
         Assert.Contains("| a & b | 1 | 1 |", TextReport.ToMarkdown(report), StringComparison.Ordinal);
+        Assert.Contains("a & b failed 1 times: <script>", TextReport.ToText(report), StringComparison.Ordinal);
+        Assert.False(report.IsGood);
     }
 }

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Fluxd.LoadTests.Chaos;
+namespace Fluxd.LoadTests.House;
 
 /// <summary>Programs that the run starts and ends itself.</summary>
 internal static class Tool

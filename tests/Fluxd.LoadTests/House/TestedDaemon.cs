@@ -5,34 +5,39 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
 
-namespace Fluxd.LoadTests.Chaos;
+namespace Fluxd.LoadTests.House;
 
 /// <summary>Where things are. <paramref name="Builds"/>: folders with fluxd; an upgrade starts the next one.</summary>
-internal sealed record ChaosPlaces(string Work, IReadOnlyList<string> Builds, string Fluxctl);
+internal sealed record Places(string Work, IReadOnlyList<string> Builds, string Fluxctl);
 
 /// <summary>
 /// The real daemon under a supervisor that keeps the listening sockets of HTTP and SFTP open, as systemd does, and can
 /// treat it badly. One life at a time; lives are counted.
 /// </summary>
-internal sealed partial class ChaosDaemon : IAsyncDisposable
+internal sealed partial class TestedDaemon : IAsyncDisposable
 {
     private const string FakeClock = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
-    private readonly ChaosPlaces _places;
+    private readonly Places _places;
+    private readonly bool _movesClock;
+    private readonly string[] _settings;
     private readonly Socket _http = Listen();
     private readonly Socket _sftp = Listen();
     private readonly List<string> _output = [];
     private Process? _process;
     private int _build;
 
-    public ChaosDaemon(ChaosPlaces places, int tlsPort)
+    /// <param name="movesClock">Its clock can be moved, where faketime is there.</param>
+    /// <param name="settings">KEY=VALUE, beside those that the run needs.</param>
+    public TestedDaemon(Places places, bool movesClock, params string[] settings)
     {
-        (_places, TlsPort) = (places, tlsPort);
+        (_places, _movesClock, _settings) = (places, movesClock && CanMoveClock, settings);
         File.WriteAllText(ClockFile, "+0");
     }
 
-    public int TlsPort { get; }
+    /// <summary>HTTPS and QUIC.</summary>
+    public int TlsPort { get; } = FreePort();
 
     public IPEndPoint Http => (IPEndPoint)_http.LocalEndPoint!;
 
@@ -43,6 +48,9 @@ internal sealed partial class ChaosDaemon : IAsyncDisposable
     public int Id => _process!.Id;
 
     public string Password { get; private set; } = "";
+
+    /// <summary>The first line of its log, if any, that tells of an error for which it has no words.</summary>
+    public string? Unforeseen { get; private set; }
 
     public string AdminSocket => Path.Combine(_places.Work, "disk", "var", "fluxd.sock");
 
@@ -63,17 +71,17 @@ internal sealed partial class ChaosDaemon : IAsyncDisposable
         var (http, sftp) = ((int)_http.Handle, (int)_sftp.Handle);
         var shell = string.Create(CultureInfo.InvariantCulture, $"exec 3<&{http} 4<&{sftp} {http}<&- {sftp}<&-; export LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=http:sftp; exec \"$0\" \"$@\"");
         var tls = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{TlsPort}");
-        foreach (var argument in new[]
-        {
+        foreach (var argument in (string[])
+        [
             "--default-signal=HUP", "bash", "-c", shell, Path.Combine(_places.Builds[_build], "fluxd"), "--try", Path.Combine(_places.Work, "disk", "var"),
-            "--set", "http.listen=", "--set", $"http.listen_tls={tls}", "--set", $"quic.listen={tls}", "--set", "store.keep_free=4M", "--set", "daemon.drain=5",
-        })
+            "--set", "http.listen=", "--set", $"http.listen_tls={tls}", "--set", $"quic.listen={tls}", .. _settings.SelectMany(setting => new[] { "--set", setting }),
+        ])
         {
             start.ArgumentList.Add(argument);
         }
 
         start.Environment.Remove("JOURNAL_STREAM");
-        if (CanMoveClock)
+        if (_movesClock)
         {
             start.Environment["LD_PRELOAD"] = FakeClock;
             start.Environment["FAKETIME_TIMESTAMP_FILE"] = ClockFile;
@@ -115,8 +123,13 @@ internal sealed partial class ChaosDaemon : IAsyncDisposable
 
     public int OpenFiles => Directory.GetFileSystemEntries($"/proc/{Id}/fd").Length;
 
-    public long ResidentBytes => File.ReadLines($"/proc/{Id}/status").Where(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
-        .Select(line => long.Parse(line[6..^2], NumberStyles.Integer, CultureInfo.InvariantCulture) << 10).FirstOrDefault();
+    public long ResidentBytes => Memory("VmRSS:");
+
+    /// <summary>The most that it had since <see cref="ForgetPeakAsync"/>, or ever where that is not allowed.</summary>
+    public long ResidentPeak => Memory("VmHWM:");
+
+    /// <summary>The kernel's word for "the peak is what it is now".</summary>
+    public Task ForgetPeakAsync() => File.WriteAllTextAsync($"/proc/{Id}/clear_refs", "5");
 
     public string Said
     {
@@ -142,12 +155,35 @@ internal sealed partial class ChaosDaemon : IAsyncDisposable
         _sftp.Dispose();
     }
 
+    private long Memory(string name) => File.ReadLines($"/proc/{Id}/status").Where(line => line.StartsWith(name, StringComparison.Ordinal))
+        .Select(line => long.Parse(line[name.Length..^2], NumberStyles.Integer, CultureInfo.InvariantCulture) << 10).FirstOrDefault();
+
     private static Socket Listen()
     {
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         socket.Listen(1024);
         return SetDescriptorFlags((int)socket.Handle, 2, 0) == 0 ? socket : throw new InvalidOperationException("the descriptor can't be handed on");
+    }
+
+    /// <summary>Below the range that the system hands out: nobody gets it by chance between two lives.</summary>
+    private static int FreePort()
+    {
+        for (var port = 21000 + (Environment.ProcessId % 9000); ; port++)
+        {
+            try
+            {
+                using var tcp = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                using var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+                tcp.Bind(new IPEndPoint(IPAddress.Loopback, port));
+                udp.Bind(new IPEndPoint(IPAddress.Loopback, port));
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Somebody else's.
+            }
+        }
     }
 
     private async Task ReadyAsync()
@@ -175,6 +211,7 @@ internal sealed partial class ChaosDaemon : IAsyncDisposable
         {
             _output.Add(line);
             File.AppendAllText(LogFile, line + "\n");
+            Unforeseen ??= line.Contains("nobody foresaw", StringComparison.Ordinal) ? line : null;
             if (PasswordPattern().Match(line) is { Success: true } match)
             {
                 Password = match.Groups[1].Value;

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 
-namespace Fluxd.LoadTests.Chaos;
+namespace Fluxd.LoadTests.House;
 
 /// <summary>
 /// What the daemon acknowledged, by path. A worker owns its names and writes each before the next; a name whose last
