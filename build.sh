@@ -14,7 +14,8 @@ usage() {
                       only these parts: house store sftp http quic packaging load
   check [quick|long]  test, and before it format, analyzers and shell scripts
   publish             out/fluxd/: fluxd and fluxctl sharing one self-contained runtime
-  bench NAME|all      one script of bench/
+  bench NAME|all|gather
+                      one script of bench/; all of them, then docs/BENCHMARKS.md; or only that page, from the tables that are there
   pack                out/*.deb and the portable archive
   repo                a signed apt repository from out/*.deb
   api                 write Core.api.txt and fluxd.toml.example anew (a change shows in review)
@@ -87,12 +88,34 @@ cmd_publish() {
   out/fluxd/fluxd --version
 }
 
-# Every table that the scripts wrote, on one page.
-collect_benchmarks() {
-  local result
+# The questions of bench/, one script each.
+bench_names() {
+  local script
+  for script in bench/*.sh; do
+    [ "$script" = bench/make-dataset.sh ] || basename "$script" .sh
+  done
+}
+
+# Every table that the scripts wrote last, on one page; and first the rows that fall short, and what has no table.
+gather_benchmarks() {
+  local name result
   {
-    printf '# Benchmarks\n\nThe tables that the scripts of `bench/` wrote last, each with its date and machine; `./build.sh bench NAME` makes one anew,\n'
-    printf '`./build.sh bench all` all and this page. Ratios within one run mean something, absolute figures belong to that machine.\n'
+    printf '# Benchmarks\n\nThe tables that the scripts of `bench/` wrote last, each with its date and machine. `./build.sh bench NAME` makes one anew,\n'
+    printf '`./build.sh bench all` all of them and this page, `./build.sh bench gather` this page alone. Ratios within one run mean something;\n'
+    printf 'absolute figures belong to that machine. A figure that another program of the same run does better stays here, with the reason as far\n'
+    printf 'as it is known.\n\n## What falls short\n'
+    for name in $(bench_names); do
+      result=bench/results/$name.md
+      if [ ! -e "$result" ]; then
+        printf '\n**%s**: not measured yet.\n' "$name"
+      elif grep -qE '^\|.*(\*\*no\*\*|missed)' "$result"; then
+        printf '\n**%s**\n\n' "$name"
+        grep -E '^\|.*(\*\*no\*\*|missed)' "$result" | sed 's/^| */- /; s/ *|$//; s/ *| */ · /g; s/\*\*//g'
+      elif grep -q '^Behind the best' "$result"; then
+        printf '\n**%s**: ' "$name"
+        grep '^Behind the best' "$result" | tr '[:upper:]' '[:lower:]'
+      fi
+    done
     for result in bench/results/*.md; do
       printf '\n'
       sed 's/^#/##/' "$result"
@@ -102,15 +125,21 @@ collect_benchmarks() {
 
 cmd_bench() {
   local name=${1:-}
-  [ -n "$name" ] || { echo "which one? $(cd bench && ls -- *.sh | sed 's/\.sh$//' | tr '\n' ' ')all" >&2; exit 2; }
-  need_sdk
+  [ -n "$name" ] || { echo "which one? $(bench_names | tr '\n' ' ')all gather" >&2; exit 2; }
   shift
+  if [ "$name" = gather ]; then
+    gather_benchmarks
+    return
+  fi
+
+  need_sdk
   if [ "$name" = all ]; then
-    local script
-    for script in bench/*.sh; do
-      [ "$script" = bench/make-dataset.sh ] || "$script" "$@"
+    local failed=()
+    for name in $(bench_names); do
+      "bench/$name.sh" "$@" || failed+=("$name") # the others are wanted all the same
     done
-    collect_benchmarks
+    gather_benchmarks
+    [ ${#failed[@]} -eq 0 ] || { echo "failed: ${failed[*]}" >&2; return 1; }
   else
     [ -x "bench/$name.sh" ] || { echo "there is no bench/$name.sh" >&2; exit 2; }
     "bench/$name.sh" "$@"
