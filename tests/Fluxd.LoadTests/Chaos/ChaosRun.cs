@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using Fluxd.LoadTests.House;
 
 namespace Fluxd.LoadTests.Chaos;
@@ -26,17 +27,18 @@ internal sealed class ChaosRun(Places places, TimeSpan length, int seed, long by
         await daemon.StartAsync();
         await using var http = new Relay(daemon.Http);
         await using var sftp = new Relay(daemon.Sftp);
+        await using var quic = new UdpRelay(new IPEndPoint(IPAddress.Loopback, daemon.TlsPort));
         var key = (await MustAsync(() => daemon.FluxctlAsync("tokens", "create", "admin", "--scope", "write"))).Split('\n')[0].Trim();
         if (hasQuic)
         {
-            await MustAsync(() => QuicCtl.RunAsync(daemon, places.Work, key, TimeSpan.FromMinutes(2), "login", $"quic://127.0.0.1:{daemon.TlsPort}", "--password-stdin", "--accept-new"));
+            await MustAsync(() => QuicCtl.RunAsync(daemon, places.Work, key, TimeSpan.FromMinutes(2), "login", $"quic://{quic.EndPoint}", "--password-stdin", "--accept-new"));
         }
 
         var field = new Field(daemon, http, sftp, _ledger, key, places.Work, bytesMax);
         var baseline = daemon.OpenFiles;
 
         Writer[] writers = [new PutWriter(field, 1), new PutWriter(field, 2), new PutWriter(field, 3), new TusWriter(field, 4), new TusWriter(field, 5), new ProgramWriter(field, "sftp", 6), .. hasQuic ? new Writer[] { new ProgramWriter(field, "quic", 7) } : []];
-        var weather = new Weather(daemon, [http, sftp], Path.Combine(places.Work, "disk"), ownsDisk, random, () => _ledger.Acknowledged >= AcknowledgedMin, Say);
+        var weather = new Weather(daemon, Cut, Path.Combine(places.Work, "disk"), ownsDisk, random, () => _ledger.Acknowledged >= AcknowledgedMin, Say);
         using var ended = new CancellationTokenSource(length);
         using var writing = new CancellationTokenSource();
         var running = writers.Select(writer => writer.RunAsync(writing.Token)).ToArray();
@@ -79,6 +81,13 @@ internal sealed class ChaosRun(Places places, TimeSpan length, int seed, long by
         var good = _ledger.Losses.Count == 0 && _ledger.Acknowledged >= AcknowledgedMin;
         report.WriteLine(good ? "everything that was acknowledged is there" : $"{_ledger.Losses.Count} faults; {_ledger.Acknowledged} acknowledged");
         return good;
+
+        void Cut()
+        {
+            http.Cut();
+            sftp.Cut();
+            quic.Cut();
+        }
     }
 
     /// <summary>Unfinished uploads are kept for their owners, who can do away with each of them.</summary>

@@ -4,7 +4,7 @@ using Fluxd.LoadTests.House;
 namespace Fluxd.LoadTests.Chaos;
 
 /// <summary>What happens to the daemon, one thing after the other, each kind at least once per round, in an order that the seed decides.</summary>
-internal sealed class Weather(TestedDaemon daemon, Relay[] relays, string disk, bool ownsDisk, Random random, Func<bool> hasEnough, Action<string> say)
+internal sealed class Weather(TestedDaemon daemon, Action cut, string disk, bool ownsDisk, Random random, Func<bool> hasEnough, Action<string> say)
 {
     /// <summary>A machine that is this busy will not get further.</summary>
     private const int RoundsMaxAfterTime = 6;
@@ -76,7 +76,7 @@ internal sealed class Weather(TestedDaemon daemon, Relay[] relays, string disk, 
             case "cut":
                 for (var i = 0; i < 5; i++)
                 {
-                    Array.ForEach(relays, relay => relay.Cut());
+                    cut();
                     await Calm(random.Next(50, 400));
                 }
 
