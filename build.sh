@@ -103,7 +103,8 @@ gather_benchmarks() {
     printf '# Benchmarks\n\nThe tables that the scripts of `bench/` wrote last, each with its date and machine. `./build.sh bench NAME` makes one anew,\n'
     printf '`./build.sh bench all` all of them and this page, `./build.sh bench gather` this page alone. Ratios within one run mean something;\n'
     printf 'absolute figures belong to that machine. A figure that another program of the same run does better stays here, with the reason as far\n'
-    printf 'as it is known.\n\n## What falls short\n'
+    printf 'as it is known. Where others used the machine too, the table names its load: then rates are rough, and CPU times and sizes steadier.\n'
+    printf '\n## What falls short\n'
     for name in $(bench_names); do
       result=bench/results/$name.md
       if [ ! -e "$result" ]; then
