@@ -1,6 +1,6 @@
 """Runs the rounds of bench/http.sh and writes the table. One server works at a time; the others are idle."""
 import argparse
-import datetime
+import base64
 import json
 import os
 import pathlib
@@ -8,10 +8,10 @@ import re
 import shutil
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import time
+from report import Report, middle, output, package, spread
 
 CLOCK = os.sysconf("SC_CLK_TCK")
 MIB = 1 << 20
@@ -91,9 +91,6 @@ class Figures:
         if not self.quiet:
             print(f"  {key:28} {who:6} {value:10.1f}   {cpu:.2f} CPU s per unit   {peak:.0f} MB", flush=True)
 
-    def median(self, key, who):
-        return statistics.median(self.values[key, who])
-
 
 class Bench:
     def __init__(self, options):
@@ -169,7 +166,7 @@ events {{ worker_connections 1024; }}
 http {{
   access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000; default_type application/octet-stream; open_file_cache max=1000;
   ssl_certificate {self.cert}; ssl_certificate_key {self.key}; ssl_protocols TLSv1.2 TLSv1.3; root {self.scratch}/web;
-  server {{ listen 127.0.0.1:{plain}; listen 127.0.0.1:{tls} ssl; }}
+  server {{ listen 127.0.0.1:{plain}; listen 127.0.0.1:{tls} ssl http2; }}
 }}""")
         return Server("nginx", ["nginx", "-c", conf], (plain, tls), self.scratch / "nginx.out")
 
@@ -227,13 +224,13 @@ https://localhost:{tls} {{
     def get_large(self, server, tls):
         self.measure(f"get-large-{kind(tls)}", server, self.o.mib, lambda: self.curl("-o", "/dev/null", *self.headers(server), self.url(server, tls, "large.bin")) and None)
 
-    def wrk(self, key, script, server, tls, connections):
-        env = dict(os.environ, PREFIX=re.sub(r"^https?://[^/]*", "", self.url(server, tls)), BYTES=str(self.bytes))
+    def wrk(self, key, server, tls, connections, ranges_of=""):
+        env = dict(os.environ, PREFIX=re.sub(r"^https?://[^/]*", "", self.url(server, tls)), BYTES=str(ranges_of))
         if server is self.fluxd:
             env["AUTH"] = self.auth
 
         def work():
-            done = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{self.o.seconds}s", "-s", f"bench/http/{script}.lua", self.url(server, tls)],
+            done = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{self.o.seconds}s", "-s", "bench/http/wrk.lua", self.url(server, tls)],
                                   env=env, capture_output=True, text=True, check=True)
             requests, _, bad, broken = map(int, re.search(r"RESULT (\d+) (\d+) (\d+) (\d+)", done.stdout).groups())
             if bad or broken or not requests:
@@ -242,12 +239,25 @@ https://localhost:{tls} {{
 
         self.measure(key, server, 0, work)
 
+    def h2load(self, server):
+        """The same small files over HTTP/2: four connections with 16 requests under way on each."""
+        uris = self.scratch / "uris"
+        uris.write_text("".join(self.url(server, True, f"small/{i}.bin") + "\n" for i in range(1, 201)))
+
+        def work():
+            told = output("h2load", "-t1", "-c4", "-m16", "-D", str(self.o.seconds), "-i", uris, *self.headers(server))
+            good = int(re.search(r"status codes: (\d+) 2xx, 0 3xx, 0 4xx, 0 5xx", told)[1])
+            if not good or "Application protocol: h2" not in told:
+                raise SystemExit(f"{server.name} by h2load: {told}")
+            return good
+
+        self.measure("h2-get", server, 0, work)
+
     def put(self, server, tls, source):
         self.measure(f"put-{kind(tls)}", server, self.o.mib, lambda: self.curl("-T", source, *self.headers(server), self.url(server, tls, "put.bin")) and None)
 
     def tus_create(self, server, tls, name):
         base = f"https://localhost:{server.tls}" if tls else f"http://127.0.0.1:{server.plain}"
-        import base64
         meta = "path " + base64.b64encode(f"/bench/{name}".encode()).decode()
         told = self.curl("-D", "-", "-o", "/dev/null", "-X", "POST", *self.headers(server), "-H", TUS[0], "-H", f"Upload-Length: {self.bytes}",
                          "-H", f"Upload-Metadata: {meta}", base + ("/v1/uploads" if server is self.fluxd else "/files"))
@@ -297,7 +307,7 @@ https://localhost:{tls} {{
 
     def rounds(self):
         web = (self.fluxd, self.nginx, self.caddy)
-        if self.wants("get") or self.wants("small") or self.wants("range"):
+        if any(self.wants(name) for name in ("get", "small", "range", "h2")):
             self.upload_web()
             for round_number in range(self.o.rounds + 1):
                 print(f"reading, round {round_number}" + (" (warming up, not counted)" if round_number == 0 else ""), flush=True)
@@ -306,9 +316,11 @@ https://localhost:{tls} {{
                         if self.wants("get"):
                             self.get_large(server, tls)
                         if self.wants("small"):
-                            self.wrk(f"small-get-{kind(tls)}", "small", server, tls, 16)
+                            self.wrk(f"small-get-{kind(tls)}", server, tls, 16)
                         if self.wants("range"):
-                            self.wrk(f"range-{kind(tls)}", "range", server, tls, 4)
+                            self.wrk(f"range-{kind(tls)}", server, tls, 4, ranges_of=self.bytes)
+                        if tls and self.wants("h2"):
+                            self.h2load(server)
                 if round_number == 0:
                     self.figures = Figures()
         if any(self.wants(name) for name in self.WRITES):
@@ -431,12 +443,13 @@ https://localhost:{tls} {{
         ("GET of the large file, plain", "get-large-plain", "MiB/s", [("nginx", 0.9), ("caddy", None)]),
         ("GET of 4 KiB, TLS", "small-get-tls", "per s", [("nginx", 0.8), ("caddy", 1.5)]),
         ("GET of 4 KiB, plain", "small-get-plain", "per s", [("nginx", 0.8), ("caddy", 1.5)]),
+        ("GET of 4 KiB, HTTP/2 by h2load", "h2-get", "per s", [("nginx", None), ("caddy", None)]),
         ("1 MiB ranges, TLS", "range-tls", "per s", [("nginx", 0.9), ("caddy", None)]),
         ("1 MiB ranges, plain", "range-plain", "per s", [("nginx", 0.9), ("caddy", None)]),
     ]
 
     def report(self):
-        f, lines = self.figures, []
+        lines = []
         for title, key, unit, peers in self.ROWS:
             for peer, bar in peers:
                 self.line(lines, title, unit, (key, "fluxd"), (key, peer), bar)
@@ -447,32 +460,26 @@ https://localhost:{tls} {{
                 self.line(lines, f"resumable upload, {words}, {kind(tls)}", "MiB/s", (key, "fluxd"), (key, "tus"), 1.5)
         self.line(lines, "files of 4 KiB, batch beside one request each", "per s", ("batch-files", "fluxd"), ("batch-one-by-one", "fluxd"), 10)
         for words, value, bar in self.notes:
-            lines.append(f"| {words} | {value:.2%} | | | | < {bar:.0%} | {'yes' if value < bar else '**no**'} | | |")
-        head = ["| what | fluxd | beside | spread fluxd; beside | ratio | bar | met | CPU s per GiB (or 10,000 requests) fluxd; beside | peak MB fluxd; beside |",
-                "|---|---|---|---|---|---|---|---|---|"]
-        text = "\n".join(head + lines)
-        print(text)
-        if self.o.results:
-            cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())[1]
-            pathlib.Path(self.o.results).write_text(f"""# HTTP beside nginx, Caddy and @tus/server
-
-{datetime.date.today()}, `./build.sh bench http`: {os.cpu_count()} × {cpu}, Linux {os.uname().release}, load {os.getloadavg()[0]:.1f} at the end, {self.o.rounds} rounds, large file {self.o.mib} MiB of random bytes.
-Medians; every server had its turn in each round, first in another one each time. Client and servers share the cores.
-{versions()}
-
-{text}
-""")
+            lines.append((words, f"{value:.2%}", "", "", "", f"< {bar:.0%}", "yes" if value < bar else "**no**", "", ""))
+        report = Report(
+            "HTTP beside nginx, Caddy and @tus/server", "By `./build.sh bench http`: medians; every server had its turn in each round, first in another one each time.",
+            [output(f"{self.o.fluxd}/fluxd", "--version"), *map(package, ("nginx-light", "caddy", "curl", "wrk", "nghttp2-client")),
+             f"@tus/server 2.4.5 with its file store on node {output('node', '--version')}"],
+            [f"{self.o.rounds} rounds, large file of {self.o.mib} MiB of random bytes, {self.o.files} small files, {self.o.seconds} s for each run of wrk and h2load",
+             "client and servers share the cores; @tus/server and nginx sync nothing"])
+        report.table(["what", "fluxd", "beside", "spread fluxd; beside", "ratio", "bar", "met", "CPU s per GiB (or 10,000 requests) fluxd; beside", "peak MB fluxd; beside"], lines)
+        report.write(self.o.results)
 
     def line(self, lines, title, unit, ours, theirs, bar):
         f = self.figures
         if ours not in f.values or theirs not in f.values:
             return
-        a, b = f.median(*ours), f.median(*theirs)
-        ratio = a / b
-        met = "" if bar is None else "yes" if ratio >= bar else "**no**"
-        lines.append(
-            f"| {title} | {a:,.0f} {unit} | {theirs[1] if theirs[1] != 'fluxd' else 'one by one'} {b:,.0f} | {spread(f.values[ours])}; {spread(f.values[theirs])} | {ratio:.2f} | "
-            f"{'' if bar is None else '≥ ' + str(bar)} | {met} | {statistics.median(f.cpu[ours]):.2f}; {statistics.median(f.cpu[theirs]):.2f} | {f.peaks[ours]:.0f}; {f.peaks[theirs]:.0f} |")
+        a, b = f.values[ours], f.values[theirs]
+        ratio = middle(a) / middle(b)
+        lines.append((
+            title, f"{middle(a):,.0f} {unit}", f"{theirs[1] if theirs[1] != 'fluxd' else 'one by one'} {middle(b):,.0f}", f"±{spread(a):.0f}%; ±{spread(b):.0f}%", f"{ratio:.2f}",
+            "" if bar is None else f"≥ {bar}", "" if bar is None else "yes" if ratio >= bar else "**no**",
+            f"{middle(f.cpu[ours]):.2f}; {middle(f.cpu[theirs]):.2f}", f"{f.peaks[ours]:.0f}; {f.peaks[theirs]:.0f}"))
 
 
 def kind(tls):
@@ -482,19 +489,6 @@ def kind(tls):
 def turn(servers, by):
     by %= len(servers)
     return servers[by:] + servers[:by]
-
-
-def spread(values):
-    return f"±{(max(values) - min(values)) / 2 / statistics.median(values):.0%}"
-
-
-def versions():
-    def say(*command):
-        done = subprocess.run(command, capture_output=True, text=True)
-        return (done.stdout + done.stderr).strip().splitlines()[0]
-
-    return (f"{say('nginx', '-v').replace('nginx version: ', '')}, Caddy {say('caddy', 'version').split()[0]}, @tus/server 2.4.5 with its file store on node {say('node', '--version')}, "
-            f"{' '.join(say('curl', '--version').split()[:2])}, {say('wrk', '-v').split(' Copyright')[0]}.")
 
 
 parser = argparse.ArgumentParser()

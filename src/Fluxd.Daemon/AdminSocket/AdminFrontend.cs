@@ -2,16 +2,14 @@ using System.Net.Sockets;
 using System.Text;
 using Fluxd.Core;
 using Fluxd.Core.Frontends;
+using Fluxd.Daemon.Hosting;
 using Fluxd.Transports.Http;
-using Fluxd.Transports.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Fluxd.Daemon.AdminSocket;
@@ -29,14 +27,13 @@ internal sealed partial class AdminFrontend(AdminServices services, AdminOptions
     private const long BodyBytesMax = 1024 * 1024;
 
     private readonly ILogger _log = loggers.CreateLogger("Fluxd.Daemon.AdminSocket");
-    private readonly QuietListeners _listeners = new();
-    private WebApplication? _app;
+    private readonly KestrelHost _host = new(loggers);
     private uint? _group;
     private int _connections;
 
     public string Name => "admin";
 
-    public IReadOnlyList<string> Endpoints => _app is null ? [] : ["unix:" + options.SocketPath];
+    public IReadOnlyList<string> Endpoints => _host.IsRunning ? ["unix:" + options.SocketPath] : [];
 
     public int ConnectionCount => Volatile.Read(ref _connections);
 
@@ -49,23 +46,15 @@ internal sealed partial class AdminFrontend(AdminServices services, AdminOptions
             File.Delete(options.SocketPath); // a killed daemon's
         }
 
-        var app = Build();
         try
         {
-            await app.StartAsync(ct);
+            await _host.StartAsync(Configure, Map, null, ct);
         }
-        catch (IOException failure)
+        catch (Exception failure) when (failure is IOException or SocketException)
         {
-            await app.DisposeAsync();
             throw new FluxException(FluxError.Unavailable, $"The admin socket {options.SocketPath} can't be opened: {failure.InnerException?.Message ?? failure.Message}", failure);
         }
-        catch (SocketException failure)
-        {
-            await app.DisposeAsync();
-            throw new FluxException(FluxError.Unavailable, $"The admin socket {options.SocketPath} can't be opened: {failure.Message}", failure);
-        }
 
-        _app = app;
         if (options.InheritedHandle is null)
         {
             Close(options.SocketPath);
@@ -74,40 +63,24 @@ internal sealed partial class AdminFrontend(AdminServices services, AdminOptions
 
     public Task StopAcceptingAsync(CancellationToken ct) => Task.CompletedTask;
 
-    public async Task DrainAsync(CancellationToken deadline)
-    {
-        if (_app is { } app)
-        {
-            await app.StopAsync(deadline);
-        }
-    }
+    public Task DrainAsync(CancellationToken deadline) => _host.DrainAsync(deadline);
 
     public async Task AbortAsync()
     {
-        if (Interlocked.Exchange(ref _app, null) is { } app)
+        if (await _host.AbortAsync() && options.InheritedHandle is null && Libc.IsSocket(options.SocketPath))
         {
-            await app.DisposeAsync();
-            if (options.InheritedHandle is null && Libc.IsSocket(options.SocketPath))
-            {
-                File.Delete(options.SocketPath);
-            }
+            File.Delete(options.SocketPath);
         }
     }
 
     public async ValueTask DisposeAsync()
     {
         await AbortAsync();
-        _listeners.Dispose();
+        await _host.DisposeAsync();
     }
 
-    private WebApplication Build()
+    private void Map(WebApplication app)
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Services.AddSingleton(loggers);
-        builder.Services.AddRoutingCore();
-        _listeners.Serve(builder).ConfigureKestrel(Configure);
-        var app = builder.Build();
-        app.NoteFirstRequests();
         app.Use(GuardAsync);
         app.UseRouting();
         var v1 = app.MapGroup("/v1");
@@ -118,12 +91,10 @@ internal sealed partial class AdminFrontend(AdminServices services, AdminOptions
         }
 
         app.Map("/{**any}", context => AdminErrors.WriteAsync(context, FluxError.NotFound, "The daemon does not know this call; is fluxctl newer than fluxd?", null));
-        return app;
     }
 
     private void Configure(KestrelServerOptions kestrel)
     {
-        kestrel.AddServerHeader = false;
         kestrel.Limits.MaxRequestBodySize = BodyBytesMax;
         if (options.InheritedHandle is { } handle)
         {

@@ -6,7 +6,6 @@ using Fluxd.Transports.Http;
 using Fluxd.Transports.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -43,67 +42,41 @@ internal sealed record HttpFrontendOptions
 internal sealed class HttpFrontend(HttpFrontendOptions options) : IFrontend, IAsyncDisposable
 {
     private readonly ConnectionCount _connections = new();
-    private readonly QuietListeners _listeners = new();
-    private WebApplication? _app;
+    private readonly KestrelHost _host = new(options.Loggers);
 
     public string Name => "http";
 
-    public IReadOnlyList<string> Endpoints => _app is null ? [] : [.. _app.Urls];
+    public IReadOnlyList<string> Endpoints => _host.Urls;
 
     public int ConnectionCount => _connections.Value;
 
     public async Task StartAsync(CancellationToken ct)
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Services.AddSingleton(options.Loggers);
-        builder.Services.AddRoutingCore();
-        options.Services(builder.Services);
-        _listeners.Serve(builder).ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            options.Configure(kestrel);
-            Listen(kestrel);
-        });
-        var app = builder.Build();
-        app.NoteFirstRequests();
-        options.Map(app);
         try
         {
-            await app.StartAsync(ct);
+            await _host.StartAsync(
+                kestrel =>
+                {
+                    options.Configure(kestrel);
+                    Listen(kestrel);
+                },
+                options.Map,
+                options.Services,
+                ct);
         }
         catch (IOException e)
         {
-            await app.DisposeAsync();
             throw CanNotListen(e);
         }
-
-        _app = app;
     }
 
-    /// <summary>Kestrel unbinds and lets running requests finish in one step: <see cref="DrainAsync"/>.</summary>
-    public Task StopAcceptingAsync(CancellationToken ct) => _listeners.StopAcceptingAsync();
+    public Task StopAcceptingAsync(CancellationToken ct) => _host.StopAcceptingAsync();
 
-    public async Task DrainAsync(CancellationToken deadline)
-    {
-        if (_app is { } app)
-        {
-            await app.StopAsync(deadline);
-        }
-    }
+    public Task DrainAsync(CancellationToken deadline) => _host.DrainAsync(deadline);
 
-    public async Task AbortAsync()
-    {
-        if (Interlocked.Exchange(ref _app, null) is { } app)
-        {
-            await app.DisposeAsync();
-        }
-    }
+    public Task AbortAsync() => _host.AbortAsync();
 
-    public async ValueTask DisposeAsync()
-    {
-        await AbortAsync();
-        _listeners.Dispose();
-    }
+    public ValueTask DisposeAsync() => _host.DisposeAsync();
 
     private void Listen(KestrelServerOptions kestrel)
     {

@@ -118,7 +118,7 @@ public sealed partial class HttpApi : IDisposable
         SecurityHeaders.Set(http, options, peer);
         if (peer.RefusePlain)
         {
-            await PlainHttp.RefuseAsync(this, http, options, peer);
+            await PlainHttp.RefuseAsync(http, options, peer);
             return;
         }
 

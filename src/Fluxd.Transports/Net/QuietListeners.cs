@@ -14,33 +14,37 @@ namespace Fluxd.Transports.Net;
 /// descriptor is closed. Closing a socket in the middle of an accept makes the runtime disconnect it, and systemd's
 /// descriptor is the same socket: its queue, with clients that only the next daemon would have served, would be reset.
 /// </summary>
-public sealed class QuietListeners : IConnectionListenerFactory, IConnectionListenerFactorySelector, IDisposable
+public sealed class QuietListeners : IDisposable
 {
-    private SocketTransportFactory? _sockets;
-
     private readonly CancellationTokenSource _accepting = new();
 
-    /// <summary>Makes a host listen by these. Its sockets' options come by way of its services, because only there can their memory be chosen.</summary>
+    /// <summary>
+    /// Makes a host listen by these, one host after the other if need be. Its sockets' options come by way of its services,
+    /// because only there can their memory be chosen.
+    /// </summary>
     public IWebHostBuilder Serve(WebApplicationBuilder builder)
     {
+        builder.Services.AddSingleton<IConnectionListenerFactory>(services => new Factory(
+            new SocketTransportFactory(services.GetRequiredService<IOptions<SocketTransportOptions>>(), NullLoggerFactory.Instance), _accepting.Token));
+        var host = builder.WebHost.UseKestrelCore().UseSockets(sockets => sockets.Backlog = NetLimits.AcceptQueueMax);
+
+        // After Kestrel's own, because the last one counts.
         builder.Services.AddSingleton<IMemoryPoolFactory<byte>, BlockPool>();
-        builder.Services.AddSingleton<IConnectionListenerFactory>(services =>
-        {
-            _sockets = new SocketTransportFactory(services.GetRequiredService<IOptions<SocketTransportOptions>>(), NullLoggerFactory.Instance);
-            return this;
-        });
-        return builder.WebHost.UseKestrelCore().UseSockets(sockets => sockets.Backlog = NetLimits.AcceptQueueMax);
+        return host;
     }
-
-    public bool CanBind(EndPoint endpoint) => _sockets!.CanBind(endpoint);
-
-    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
-        new Listener(await _sockets!.BindAsync(endpoint, cancellationToken), _accepting.Token);
 
     /// <summary>Who is in the kernel's queue from now on stays there. The descriptors stay open until their listeners are unbound.</summary>
     public Task StopAcceptingAsync() => _accepting.CancelAsync();
 
     public void Dispose() => _accepting.Dispose();
+
+    internal sealed class Factory(SocketTransportFactory sockets, CancellationToken accepting) : IConnectionListenerFactory, IConnectionListenerFactorySelector
+    {
+        public bool CanBind(EndPoint endpoint) => sockets.CanBind(endpoint);
+
+        public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
+            new Listener(await sockets.BindAsync(endpoint, cancellationToken), accepting);
+    }
 
     private sealed class Listener(IConnectionListener inner, CancellationToken outer) : IConnectionListener
     {

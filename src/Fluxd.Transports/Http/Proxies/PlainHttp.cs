@@ -5,9 +5,8 @@ namespace Fluxd.Transports.Http.Proxies;
 /// <summary>Plain HTTP from beyond this machine: sent on to HTTPS where there is one, else refused with the way out.</summary>
 internal static class PlainHttp
 {
-    public static async Task RefuseAsync(HttpApi api, HttpContext http, HttpOptions options, Caller caller)
+    public static async Task RefuseAsync(HttpContext http, HttpOptions options, Caller caller)
     {
-        _ = api;
         var method = http.Request.Method;
         if (options.TlsPort is { } port && HttpMethods.IsGet(method) | HttpMethods.IsHead(method) && http.Request.Host.HasValue && !caller.Info.IsForwarded)
         {

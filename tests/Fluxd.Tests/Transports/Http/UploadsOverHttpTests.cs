@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using Fluxd.Core.Chunking;
 using Fluxd.Testing;
+using Fluxd.Transports.Http;
 using Xunit;
 
 namespace Fluxd.Tests.Transports.Http;
@@ -293,14 +294,41 @@ public sealed class UploadsOverHttpTests : HttpTest
         request.Headers.TryAddWithoutValidation("Last-Event-ID", "1");
         using var answer = await Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         Assert.Equal("no", One(answer, "X-Accel-Buffering"));
-        using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync());
+        Assert.Equal("id: 2", await FirstId(answer));
+        var stats = await Client.GetFromJsonAsync<JsonElement>("/v1/stats");
+        Assert.Equal((2, 1, 1), (stats.GetProperty("cursor").GetInt64(), stats.GetProperty("sse").GetProperty("subscriptions").GetInt32(), stats.GetProperty("sse").GetProperty("devices").GetInt32()));
+    }
+
+    [Fact(Timeout = 240_000)]
+    public async Task A_thousand_listen_and_one_more_is_sent_to_polling()
+    {
+        var streams = new List<HttpResponseMessage>();
+        try
+        {
+            for (var i = 0; i < HttpLimits.EventStreamsMax; i++)
+            {
+                streams.Add((await Client.GetAsync("/v1/events", HttpCompletionOption.ResponseHeadersRead)).EnsureSuccessStatusCode());
+            }
+
+            using var refused = await Client.GetAsync("/v1/events", HttpCompletionOption.ResponseHeadersRead);
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+            Server.Feed.Add(Fluxd.Core.Feed.ChangeKind.Put, "/news");
+            Assert.All(await Task.WhenAll(streams.Select(FirstId)), id => Assert.Equal("id: 1", id));
+        }
+        finally
+        {
+            streams.ForEach(stream => stream.Dispose());
+        }
+    }
+
+    private static async Task<string?> FirstId(HttpResponseMessage stream)
+    {
+        using var reader = new StreamReader(await stream.Content.ReadAsStreamAsync());
         string? line;
         while ((line = await reader.ReadLineAsync())?.StartsWith("id:", StringComparison.Ordinal) == false)
         {
         }
 
-        Assert.Equal("id: 2", line);
-        var stats = await Client.GetFromJsonAsync<JsonElement>("/v1/stats");
-        Assert.Equal((2, 1, 1), (stats.GetProperty("cursor").GetInt64(), stats.GetProperty("sse").GetProperty("subscriptions").GetInt32(), stats.GetProperty("sse").GetProperty("devices").GetInt32()));
+        return line;
     }
 }

@@ -1,4 +1,8 @@
+using System.Buffers;
 using Fluxd.Transports.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
 namespace Fluxd.Tests.Transports.Net;
@@ -53,5 +57,16 @@ public sealed class BlockPoolTests
         pool.Create().Dispose();
         using var block = pool.Rent();
         Assert.Equal(NetLimits.BlockBytes, block.Memory.Length);
+    }
+
+    [Fact]
+    public async Task A_host_takes_its_listeners_and_its_memory_from_here()
+    {
+        using var listeners = new QuietListeners();
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        listeners.Serve(builder);
+        await using var app = builder.Build();
+        Assert.IsType<QuietListeners.Factory>(Assert.Single(app.Services.GetServices<IConnectionListenerFactory>()));
+        Assert.IsType<BlockPool>(app.Services.GetRequiredService<IMemoryPoolFactory<byte>>());
     }
 }
