@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.IO.Pipelines;
 using Fluxd.Core;
 using Fluxd.Core.Files;
 using Fluxd.Core.Transfers;
