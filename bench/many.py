@@ -265,7 +265,7 @@ def main():
         f"{ROUNDS} rounds in turns; servers and clients share the processors; files in the page cache; medians",
         "ratio: how much better than the best of the others (above 1: better; memory and time the other way round)",
         "fluxd asks each request for its credential and each chunk for its checksum; nginx and rclone serve http let everybody read",
-        "QUIC has no peer here whose clients could come by the hundred: its sessions are in the load scenarios (`./build.sh test load`)"])
+        "QUIC has no peer here whose clients could come by the hundred: its sessions are in the load scenarios (`./build.sh test long load`)"])
     web, ssh = [fluxd(), nginx(), rclone_http()], None
     short = []
 
