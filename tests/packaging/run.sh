@@ -5,6 +5,7 @@
 
 . tests/packaging/container.sh
 . tests/packaging/memory.sh
+. tests/packaging/oci.sh
 
 NEW=9.9.9 # the version to upgrade to: the same binaries under another number
 
@@ -22,6 +23,7 @@ static_checks() {
       fail "exposure of $(basename "$unit") is above 1.5" "$(tail -n 1 <<<"$out")"
     fi
   done
+  if grep -q '^.SS store backup$' out/deb/man/fluxctl.1; then pass "fluxctl.1 explains every command"; else fail "fluxctl.1 explains no commands"; fi
   if out=$(lintian --fail-on error,warning out/fluxd_*_amd64.deb 2>&1); then pass "lintian"; else fail "lintian" "$out"; fi
   plist_check
 }
@@ -38,11 +40,26 @@ plist_check() {
   else
     fail "launchd: install.sh" "$(tail -n 3 <<<"$out")"
   fi
-  if out=$("$dir/p/bin/fluxd" --version 2>&1); then pass "portable: dotnet fluxd.dll starts ($out)"; else fail "portable: dotnet fluxd.dll" "$out"; fi
+  if out=$(portable_serves "$dir" 2>&1); then pass "portable: dotnet fluxd.dll serves files from what install.sh made"; else fail "portable: dotnet fluxd.dll" "$(tail -n 4 <<<"$out" | tr '\n' ' ')"; fi
   if "$dir/fluxd-portable/uninstall.sh" --prefix "$dir/p" --config "$dir/etc & more" --state "$dir/state" --plist-dir "$dir/plists" >/dev/null &&
     [ -d "$dir/state" ] && [ ! -e "$dir/p/lib/fluxd" ]; then pass "launchd: uninstall keeps the files"; else fail "launchd: uninstall"; fi
   rm -rf "$dir"
 }
+
+portable_serves() ( # portable_serves DIR: the daemon as the plist starts it, but for its ports
+  dir=$1 url=
+  ctl() { "$dir/p/bin/fluxctl" --socket "$dir/state/admin.sock" "$@"; }
+  "$dir/p/bin/fluxd" --config "$dir/etc & more/fluxd.toml" --set http.listen=127.0.0.1:0 --set sftp.enabled=false --set quic.enabled=false >"$dir/daemon.log" 2>&1 &
+  daemon=$!
+  for _ in $(seq 1 300); do ! grep -q 'is ready' "$dir/daemon.log" || break; sleep 0.2; done
+  url=$(sed -n 's|.*http listens on \(http://[^, ]*\).*|\1|p' "$dir/daemon.log")/v1/files/a
+  echo correct-horse-battery | ctl users add anna --password-stdin &&
+    curl -fsS -u anna:correct-horse-battery -T fluxd.toml.example "$url" &&
+    curl -fsS -u anna:correct-horse-battery -o "$dir/a" "$url" && cmp "$dir/a" fluxd.toml.example && kill "$daemon" && wait "$daemon" && return
+  kill "$daemon" 2>/dev/null
+  tail -n 3 "$dir/daemon.log"
+  return 1
+)
 
 # The upgrade is the same program under a higher number: it takes seconds instead of another publish.
 make_newer() {
@@ -65,9 +82,24 @@ stage() {
   ./build.sh repo >>"$PART_OUT/repo.log" 2>&1 || { fail "the signed repository with two versions" "$(tail -n 3 "$PART_OUT/repo.log")"; return 1; }
   rm "out/fluxd_${NEW}_amd64.deb"
   cp -r out/repo "$dir/second"
+  keeps_three
   cp tests/packaging/inside/* "$dir/"
   chmod -R a+rX "$dir"
   FLUXD_BIND=$dir
+}
+
+# Two small packages more, and the oldest of the four is gone.
+keeps_three() {
+  local version tree=$PART_OUT/small found
+  for version in "$NEW.1" "$NEW.2"; do
+    mkdir -p "$tree/DEBIAN"
+    printf 'Package: fluxd\nVersion: %s\nArchitecture: amd64\nMaintainer: nobody <nobody@fluxd.invalid>\nDescription: small\n' "$version" >"$tree/DEBIAN/control"
+    dpkg-deb --root-owner-group --build "$tree" "out/fluxd_${version}_amd64.deb" >/dev/null
+  done
+  ./build.sh repo >>"$PART_OUT/repo.log" 2>&1 || true
+  rm -r "$tree" "out/fluxd_$NEW.1_amd64.deb" "out/fluxd_$NEW.2_amd64.deb"
+  found=$(sed -n '/^Package: fluxd$/,/^$/s/^Version: //p' out/repo/dists/stable/main/binary-amd64/Packages | sort -V | tr '\n' ' ')
+  if [ "$found" = "$NEW $NEW.1 $NEW.2 " ]; then pass "the repository keeps the last three versions"; else fail "the repository keeps the last three versions" "it has $found"; fi
 }
 
 use_repo() { # use_repo first|second
@@ -81,10 +113,10 @@ SFTP='sshpass -p correct-horse-battery sftp -q -P 2022 -o StrictHostKeyChecking=
 
 life() {
   check "apt accepts the signed repository" "true" && use_repo first >"$PART_OUT/$SUITE.apt.log" 2>&1 || { fail "$SUITE: apt update" "$(tail -n 3 "$PART_OUT/$SUITE.apt.log")"; return; }
-  check "apt install fluxd" "apt-get install -y -q fluxd"
+  check "apt install fluxd, which says what to do next" "apt-get install -y -q fluxd | tee /root/installed && grep -q 'fluxctl users add' /root/installed"
   check "the daemon is active after the install" "$wait_active"
   check "the keyring package comes from the repository" "apt-get install -y -q fluxd-archive-keyring && test -s /usr/share/keyrings/fluxd-archive-keyring.gpg"
-  check "man pages and completion are there" "test -e /usr/share/man/man8/fluxd.8.gz || dpkg -L fluxd | grep -q man8/fluxd.8; bash -n /usr/share/bash-completion/completions/fluxctl"
+  check "man pages and completion are there" "for page in man8/fluxd.8 man1/fluxctl.1 man5/fluxd.toml.5; do dpkg -L fluxd | grep -q \$page || exit 1; done; bash -n /usr/share/bash-completion/completions/fluxctl && test -s /usr/share/zsh/vendor-completions/_fluxctl"
   check "fluxctl users add" "echo correct-horse-battery | fluxctl users add anna --password-stdin"
   check "a member of the group fluxd may administer, another may not" \
     "useradd -m in; useradd -m out; usermod -aG fluxd in; setpriv --reuid in --regid in --init-groups fluxctl status >/dev/null && ! setpriv --reuid out --regid out --init-groups fluxctl status 2>/dev/null"
@@ -97,7 +129,9 @@ life() {
   check "journal entries carry their fields" "journalctl -u fluxd -o json --no-pager | grep -q '\"FLUX_'"
   hammered "restart" "systemctl restart fluxd"
   watchdog
+  as_documented
   upgrade
+  downgrade
   end_of_life
 }
 
@@ -137,6 +171,34 @@ watchdog() {
   inside "$wait_active" >/dev/null 2>&1 || true
 }
 
+# The longer recipes of docs/ in their own words (root needs no sudo; runuser stands for sudo -u).
+as_documented() {
+  inside 'systemctl reset-failed fluxd.service' || true
+  check "install.md: SFTP on port 22 by the example, without a capability" "
+    mkdir -p /etc/systemd/system/fluxd-sftp.socket.d &&
+    cp /usr/share/doc/fluxd/examples/port-22.conf /etc/systemd/system/fluxd-sftp.socket.d/listen.conf && systemctl daemon-reload &&
+    systemctl stop 'fluxd*' && systemctl start fluxd && printf 'get a /root/22\n' | ${SFTP/2022/22} && cmp /root/a /root/22 &&
+    rm -r /etc/systemd/system/fluxd-sftp.socket.d && systemctl daemon-reload && systemctl stop 'fluxd*' && systemctl start fluxd && $wait_active"
+  check "systemctl stop 'fluxd*' stays stopped though clients knock" "
+    systemctl stop 'fluxd*' && ! curl -s http://127.0.0.1:8080/health && ! fluxctl status 2>/dev/null && sleep 1 && ! systemctl is-active -q fluxd"
+  check "install.md: the store on another disk by the example" "
+    mkdir -p /mnt/data /root/disk && mount --bind /root/disk /mnt/data && cp -a /var/lib/fluxd/store /mnt/data/fluxd &&
+    sed -i 's|^path = .*|path = \"/mnt/data/fluxd\"|' /etc/fluxd/fluxd.toml && mkdir -p /etc/systemd/system/fluxd.service.d &&
+    cp /usr/share/doc/fluxd/examples/data-on-another-disk.conf /etc/systemd/system/fluxd.service.d/data.conf &&
+    systemctl daemon-reload && systemctl start fluxd && fluxctl store fsck && printf 'put /root/a moved\nget a /root/e\n' | $SFTP && cmp /root/a /root/e"
+  check "backup.md: a backup while it serves" "
+    install -d -o fluxd -g fluxd -m 700 /mnt/backup/fluxd &&
+    printf '[Service]\nReadWritePaths=/mnt/backup/fluxd\n' >/etc/systemd/system/fluxd.service.d/backup.conf && systemctl daemon-reload && systemctl restart fluxd &&
+    fluxctl store backup /mnt/backup/fluxd"
+  check "backup.md: the restored store serves the files, and every chunk is right" "
+    systemctl stop 'fluxd*' && runuser -u fluxd -- fluxctl store restore /mnt/backup/fluxd /var/lib/fluxd/restored && rm -f /var/lib/fluxd/state/store-uuid &&
+    sed -i 's|^path = .*|path = \"/var/lib/fluxd/restored\"|' /etc/fluxd/fluxd.toml && rm -r /etc/systemd/system/fluxd.service.d && systemctl daemon-reload &&
+    systemctl start fluxd && fluxctl store fsck --read-data && printf 'get moved /root/f\n' | $SFTP && cmp /root/a /root/f"
+  check "backup.md: a catalogue that is gone is made anew" "
+    systemctl stop 'fluxd*' && rm /var/lib/fluxd/restored/catalog.db* &&
+    runuser -u fluxd -- fluxctl store rebuild --config /etc/fluxd/fluxd.toml && systemctl start fluxd && fluxctl store fsck && printf 'get moved /root/g\n' | $SFTP && cmp /root/a /root/g"
+}
+
 upgrade() {
   inside 'systemctl reset-failed fluxd.service' || true
   inside "sed -i 's/^#\?level = .*/level = \"debug\"/' /etc/fluxd/fluxd.toml; echo '# edited by the admin' >>/etc/fluxd/fluxd.toml"
@@ -146,6 +208,14 @@ upgrade() {
   check "the new version runs" "dpkg-query -W -f '\${Version}' fluxd | grep -qx $NEW && systemctl is-active -q fluxd"
   check "the edited configuration was kept" "grep -q 'edited by the admin' /etc/fluxd/fluxd.toml"
   check "the files are there after the upgrade" "printf 'get a /root/c\n' | $SFTP && cmp /root/a /root/c"
+}
+
+downgrade() {
+  inside 'systemctl reset-failed fluxd.service' || true
+  check "upgrade.md: the version before can be had again" "
+    old=\$(apt list -q --all-versions fluxd 2>/dev/null | sed -n 's/^[^ ]* \([^ ]*\) .*/\1/p' | grep -vx $NEW | head -n 1) &&
+    apt-get install -y -q --allow-downgrades -o Dpkg::Options::=--force-confold fluxd=\$old && $wait_active"
+  check "the files are there after the downgrade" "printf 'get moved /root/i\n' | $SFTP && cmp /root/a /root/i"
 }
 
 end_of_life() {
@@ -181,6 +251,7 @@ packaging_life() {
     skip "the package on bookworm and trixie" "$why"
     return
   fi
+  oci_image
   make_newer
   stage || return 0
   local common="libsqlite3-0 libzstd1 ca-certificates tzdata openssh-client sshpass curl python3"
