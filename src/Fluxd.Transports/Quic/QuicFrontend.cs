@@ -56,7 +56,7 @@ public sealed record QuicFrontendOptions
     /// <summary>Who holds a UDP port, for the sentence that a failed start ends with.</summary>
     public Func<IPEndPoint, string?> HolderOf { get; init; } = _ => null;
 
-    /// <summary>What all frontends together may hold open; our own engine keeps to it.</summary>
+    /// <summary>What all frontends together may hold open.</summary>
     public ConnectionBudget Connections { get; init; } = ConnectionBudget.Unbounded;
 }
 
@@ -175,6 +175,7 @@ public sealed partial class QuicFrontend(QuicFrontendOptions options) : IFronten
         else if (OperatingSystem.IsLinux() || OperatingSystem.IsMacOS())
         {
             builder.WebHost.UseQuic();
+            Count(builder.Services);
         }
 
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -192,6 +193,14 @@ public sealed partial class QuicFrontend(QuicFrontendOptions options) : IFronten
             http(_web);
             await _web.StartAsync(ct);
         }
+    }
+
+    private void Count(IServiceCollection services)
+    {
+        var engine = services.Last(service => service.ServiceType == typeof(IMultiplexedConnectionListenerFactory));
+        services.Remove(engine);
+        services.AddSingleton<IMultiplexedConnectionListenerFactory>(provider => new CountedListeners(
+            (IMultiplexedConnectionListenerFactory)ActivatorUtilities.CreateInstance(provider, engine.ImplementationType!), options.Connections));
     }
 
     private void ListenHttp3(ListenOptions listen)
