@@ -128,10 +128,9 @@ public sealed class FileReceiver(ILink link, TimeProvider clock)
 
     private async Task VerifyAsync(RemoteEntry entry, string part, string notes, CancellationToken ct)
     {
-        var theirs = await link.HashAsync(entry.Path, ct);
         await using var stream = new FileStream(part, FileMode.Open, FileAccess.Read, FileShare.Read, 0, FileOptions.SequentialScan | FileOptions.Asynchronous);
-        var ours = await SHA256.HashDataAsync(stream, ct);
-        if (!ours.AsSpan().SequenceEqual(theirs))
+        var hashes = await Task.WhenAll(link.HashAsync(entry.Path, ct), SHA256.HashDataAsync(stream, ct).AsTask());
+        if (!hashes[0].AsSpan().SequenceEqual(hashes[1]))
         {
             File.Delete(notes);
             throw new FluxException(FluxError.Corrupt, "What arrived differs from the server's copy (or that changed meanwhile); run the same command again.");

@@ -13,6 +13,9 @@ internal sealed unsafe class Pacer(bool isOurs)
     // RFC 9002, 7.7: a little faster than the window, so that the pacing is not what limits.
     private const double Gain = 1.25;
 
+    // What may leave at once after a pause, an initial window (RFC 9002, 7.7): a request and its answer are not spread.
+    private const int BurstBytes = 10 * QuicLimits.DatagramBytesMax;
+
     // How late a timer may come and be made up for.
     private const ulong LatenessMax = 1_000_000;
 
@@ -40,8 +43,9 @@ internal sealed unsafe class Pacer(bool isOurs)
         {
             ngtcp2_conn_info info;
             NgTcp2.ngtcp2_conn_get_conn_info_versioned(connection, NgTcp2.V1, &info);
-            var wait = (ulong)(bytes * (double)info.smoothed_rtt / (Gain * info.cwnd));
-            _next = Math.Max(_next, now - LatenessMax) + wait;
+            var perByte = info.smoothed_rtt / (Gain * info.cwnd);
+            var credit = Math.Max(LatenessMax, (ulong)(BurstBytes * perByte));
+            _next = Math.Max(_next + credit, now) - credit + (ulong)(bytes * perByte);
         }
     }
 }
