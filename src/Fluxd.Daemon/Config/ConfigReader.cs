@@ -3,7 +3,7 @@ using Fluxd.Daemon.Config.Toml;
 namespace Fluxd.Daemon.Config;
 
 /// <summary>
-/// Default, then file, then environment, then command line: the later wins. Collects every fault before it gives up.
+/// Default, then systemd's credentials, file, then environment, then command line: the later wins. Collects every fault before it gives up.
 /// </summary>
 internal sealed class ConfigReader(ConfigSources sources)
 {
@@ -19,6 +19,7 @@ internal sealed class ConfigReader(ConfigSources sources)
 
     private FluxdConfig Read()
     {
+        TakeCredentials();
         ReadFile();
         ReadEnvironment();
         foreach (var (key, value) in sources.Overrides)
@@ -31,6 +32,24 @@ internal sealed class ConfigReader(ConfigSources sources)
     }
 
     private string OriginOf(string key) => _origin.GetValueOrDefault(key, "the default");
+
+    /// <summary>What the unit's LoadCredential= put into a folder that only this service sees.</summary>
+    private void TakeCredentials()
+    {
+        if (!sources.Environment.TryGetValue("CREDENTIALS_DIRECTORY", out var folder))
+        {
+            return;
+        }
+
+        foreach (var key in ConfigKey.All.Where(key => key.Rule.Credential))
+        {
+            var file = Path.Combine(folder, key.Full);
+            if (File.Exists(file))
+            {
+                Set(key, file, "systemd's credential");
+            }
+        }
+    }
 
     private void ReadFile()
     {

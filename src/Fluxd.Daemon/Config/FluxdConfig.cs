@@ -145,10 +145,10 @@ internal sealed record QuicConfig
 
 internal sealed record TlsConfig
 {
-    [Key("PEM file with the certificate and its chain; empty: self-made, pinned by its fingerprint")]
+    [Key("PEM file with the certificate and its chain; left out: systemd's credential tls.cert, else self-made, pinned by its fingerprint", Credential = true)]
     public string Cert { get; init; } = "";
 
-    [Key("PEM file with its private key")]
+    [Key("PEM file with its private key; left out: systemd's credential tls.key", Credential = true)]
     public string Key { get; init; } = "";
 }
 

@@ -13,6 +13,9 @@ internal sealed class KeyAttribute(string sense) : Attribute
     /// <summary>The allowed words, parted by '|'.</summary>
     public string OneOf { get; init; } = "";
 
+    /// <summary>A file that systemd may hand over instead: the credential with the key's full name.</summary>
+    public bool Credential { get; init; }
+
     /// <summary>A reload puts it in force; the others wait for the next start.</summary>
     public bool Live { get; init; }
 }

@@ -21,9 +21,18 @@ internal sealed class SystemdNotifier : IDisposable
             return;
         }
 
-        _socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
-        // A leading @ stands for the NUL of Linux's abstract namespace.
-        _socket.Connect(new UnixDomainSocketEndPoint(address[0] == '@' ? '\0' + address[1..] : address));
+        var socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        try
+        {
+            // A leading @ stands for the NUL of Linux's abstract namespace.
+            socket.Connect(new UnixDomainSocketEndPoint(address[0] == '@' ? '\0' + address[1..] : address));
+            _socket = socket;
+        }
+        catch (Exception e) when (e is SocketException or ArgumentException)
+        {
+            // Left over in the environment of somebody's shell: nobody waits to hear of us.
+            socket.Dispose();
+        }
     }
 
     public bool IsActive => _socket is not null;

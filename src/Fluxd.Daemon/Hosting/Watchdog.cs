@@ -8,13 +8,18 @@ namespace Fluxd.Daemon.Hosting;
 /// </summary>
 internal sealed class Watchdog(SystemdNotifier notifier, TimeSpan interval, Func<CancellationToken, Task<bool>> isAlive, TimeProvider clock)
 {
+    /// <summary>What a timer can do; systemd's own figures lie far within.</summary>
+    private const long IntervalMinUs = 1_000;
+
+    private const long IntervalMaxUs = 86_400_000_000;
+
     /// <summary>Half of WATCHDOG_USEC, when systemd means this very process; null without a watchdog.</summary>
     public static TimeSpan? Interval(IReadOnlyDictionary<string, string> environment)
     {
         var isForUs = !environment.TryGetValue("WATCHDOG_PID", out var pid) || pid == Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
         return isForUs && environment.TryGetValue("WATCHDOG_USEC", out var text)
             && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var microseconds) && microseconds > 0
-            ? TimeSpan.FromMicroseconds(microseconds / 2)
+            ? TimeSpan.FromMicroseconds(Math.Clamp(microseconds / 2, IntervalMinUs, IntervalMaxUs))
             : null;
     }
 

@@ -28,6 +28,20 @@ public sealed class ConfigTests : IDisposable
     }
 
     [Fact]
+    public void Systemds_credentials_stand_in_for_files_that_nobody_names()
+    {
+        var (cert, key) = (Path.Combine(_folder.FullName, "tls.cert"), Path.Combine(_folder.FullName, "tls.key"));
+        File.WriteAllText(cert, "");
+        File.WriteAllText(key, "");
+        var credentials = new Dictionary<string, string> { ["CREDENTIALS_DIRECTORY"] = _folder.FullName };
+
+        Assert.Equal((cert, key), Read("", credentials).Tls is var both ? (both.Cert, both.Key) : default);
+        Assert.Equal("/dev/null", Read("[tls]\ncert = \"/dev/null\"", credentials).Tls.Cert);
+        File.Delete(key);
+        Assert.Contains("belong together", Assert.Single(Faults("", credentials)).Expected, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Every_fault_is_told_at_once_with_key_value_and_expectation()
     {
         var faults = Faults("[sftp]\nlisten = [\"nowhere\"]\ncompat = \"maybe\"\n[log]\nlevel = \"loud\"\n[limits]\nconnections = 0\n[tls]\ncert = \"/no/such/file\"");

@@ -55,6 +55,29 @@ public sealed class SystemdTests : IDisposable
         Assert.Equal("STATUS=here", Receive(listener));
     }
 
+    [Theory]
+    [InlineData("/nonexistent/notify")]
+    [InlineData("@nobody-has-this-name")]
+    [InlineData("/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789/0123456789")]
+    public void An_address_that_nobody_listens_at_is_no_reason_to_fail(string address)
+    {
+        using var notifier = new SystemdNotifier(address, TimeProvider.System);
+
+        notifier.Ready("nobody listens");
+
+        Assert.False(notifier.IsActive);
+    }
+
+    [Theory]
+    [InlineData("1")]
+    [InlineData("9000000000000000000")]
+    public void A_watchdogs_interval_is_one_that_a_timer_can_keep(string microseconds)
+    {
+        var interval = Watchdog.Interval(new Dictionary<string, string> { ["WATCHDOG_USEC"] = microseconds })!.Value;
+
+        using var timer = new PeriodicTimer(interval);
+    }
+
     [Fact]
     public void Without_systemd_nothing_happens()
     {
