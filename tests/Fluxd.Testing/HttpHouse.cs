@@ -44,9 +44,13 @@ public sealed class CountedCoordinator : ICoordinator
 
     public ConcurrentBag<string> Keys { get; } = [];
 
+    /// <summary>The keys with the names of their limiters.</summary>
+    public ConcurrentBag<(string Limiter, string Key)> Takes { get; } = [];
+
     public ValueTask<RateDecision> TakeAsync(Limiter limiter, string key, int count, CancellationToken ct)
     {
         Keys.Add(key);
+        Takes.Add((limiter.Name, key));
         var allowed = Left-- > 0;
         return new ValueTask<RateDecision>(new RateDecision(allowed, limiter.Count, Math.Max(0, Left), limiter.Window, allowed ? TimeSpan.Zero : TimeSpan.FromSeconds(2)));
     }

@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Text.Json;
 using Fluxd.Core;
 using Fluxd.Core.Accounts;
+using Fluxd.Core.Coordination;
 using Fluxd.Core.Feed;
 using Fluxd.Transports.Http.Auth;
 using Fluxd.Transports.Http.Feed;
@@ -178,25 +179,47 @@ public sealed partial class HttpApi : IDisposable
         await exchange.Route.Handle(exchange, ct);
     }
 
-    /// <summary>The limiter's key is the client and the account, never a proxy's address.</summary>
     private async Task TakeAsync(Exchange exchange, HttpOptions options, CancellationToken ct)
     {
-        var limiter = exchange.Route.Has(RouteTraits.Account) ? options.Account : options.Requests;
-        if (exchange.WhoOrNull is null && !exchange.Route.Has(RouteTraits.Account))
+        foreach (var (limiter, key) in LimitersOf(exchange, options))
         {
-            return;
-        }
-
-        var key = exchange.WhoOrNull is { } who ? $"{who.UserName}@{exchange.Peer.Address}" : exchange.Peer.Address.ToString();
-        var decision = await Services.Coordinator.TakeAsync(limiter, key, 1, ct);
-        if (!decision.Allowed)
-        {
-            if (exchange.Route.Has(RouteTraits.Transfer))
+            var decision = await Services.Coordinator.TakeAsync(limiter, key, 1, ct);
+            if (!decision.Allowed)
             {
-                exchange.Begin("request").Note($"limiter: {limiter.Name}, {decision.Limit} in {limiter.Window.TotalSeconds:0} s");
+                if (exchange.Route.Has(RouteTraits.Transfer))
+                {
+                    exchange.Begin("request").Note($"limiter: {limiter.Name}, {decision.Limit} in {limiter.Window.TotalSeconds:0} s");
+                }
+
+                throw RateLimit.Refuse(limiter, decision);
+            }
+        }
+    }
+
+    /// <summary>
+    /// A key names the client, never a proxy. Signed-in traffic counts for the client; calls about accounts, and uploads by
+    /// somebody who has no more than a link, count for the user and for the address, each by itself.
+    /// </summary>
+    private static IEnumerable<(Limiter Limiter, string Key)> LimitersOf(Exchange exchange, HttpOptions options)
+    {
+        var who = exchange.WhoOrNull;
+        var isAccount = exchange.Route.Has(RouteTraits.Account);
+        if (isAccount || (who is { Credential: CredentialKind.SignedUrl } && exchange.Method == "PUT"))
+        {
+            var limiter = isAccount ? options.Account : Limiters.Uploads;
+            if (who is not null)
+            {
+                yield return (limiter, "user " + who.UserName);
             }
 
-            throw RateLimit.Refuse(limiter, decision);
+            if (!exchange.Peer.IsLoopback)
+            {
+                yield return (limiter, "address " + exchange.Peer.Network);
+            }
+        }
+        else if (who is not null)
+        {
+            yield return (options.Requests, $"{who.UserName}@{exchange.Peer.Address}");
         }
     }
 

@@ -233,6 +233,25 @@ public sealed class AccessOverHttpTests : HttpTest
     }
 
     [Fact(Timeout = 30_000)]
+    public async Task Account_calls_and_uploads_by_link_count_for_the_user_and_for_the_address()
+    {
+        Server.Options = new HttpOptions { TrustedProxies = [IPNetwork.Parse("127.0.0.0/8")] };
+        using var anna = Server.Client();
+        anna.DefaultRequestHeaders.Add("X-Forwarded-Proto", "https");
+        anna.DefaultRequestHeaders.Add("X-Forwarded-For", "2001:db8::7");
+        var signed = await anna.PostAsJsonAsync("/v1/sign", new { path = "/new", method = "PUT" });
+        Assert.Equal([("account", "address 2001:db8::/64"), ("account", "user anna")], Server.Coordinator.Takes.Order());
+
+        Server.Coordinator.Takes.Clear();
+        var url = new Uri((await signed.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("url").GetString()!);
+        using var put = new HttpRequestMessage(HttpMethod.Put, url.PathAndQuery) { Content = new ByteArrayContent([2]) };
+        put.Headers.Add("X-Forwarded-Proto", "https");
+        put.Headers.Add("X-Forwarded-For", "198.51.100.7");
+        Assert.Equal(HttpStatusCode.Created, (await Client.SendAsync(put)).StatusCode);
+        Assert.Equal([("uploads", "address 198.51.100.7"), ("uploads", "user anna")], Server.Coordinator.Takes.Order());
+    }
+
+    [Fact(Timeout = 30_000)]
     public async Task Other_origins_are_served_only_when_configured()
     {
         Assert.False((await Send("GET", "/", "Origin: https://a.example")).Headers.Contains("Access-Control-Allow-Origin"));
