@@ -130,7 +130,7 @@ public sealed partial class DaemonTests
         }
 
         Assert.Equal("dear", await File.ReadAllTextAsync(letter));
-        Assert.Contains("ready", await new Fluxctl(first.Folder).RunAsync("--socket", first.Socket, "status"), StringComparison.Ordinal);
+        Assert.Contains("running", await new Fluxctl(first.Folder).RunAsync("--socket", first.Socket, "status"), StringComparison.Ordinal);
     }
 
     [Fact(Timeout = 120_000)]
