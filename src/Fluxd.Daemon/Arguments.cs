@@ -8,6 +8,7 @@ internal enum Deed
     RestoreStore,
     RebuildStore,
     Doctor,
+    VerifyStore,
     Version,
     Help,
 }
@@ -22,12 +23,13 @@ internal sealed record Arguments
         fluxd --restore-store BACKUP FOLDER    make a store in FOLDER out of a backup (fluxctl store restore)
         fluxd --rebuild-store [--config FILE]  a lost or damaged catalogue out of its newest copy and the log (fluxctl store rebuild)
         fluxd --doctor [--config FILE]         what can be checked while no daemon runs, as JSON (fluxctl doctor)
+        fluxd --verify-store FOLDER            read a store or a backup through, and change nothing (fluxctl store verify)
         fluxd --version
 
         Without --config the settings come from /etc/fluxd/fluxd.toml if it is there, else from the defaults.
         FLUXD_SECTION_KEY in the environment goes before the file, --set before both.
         SIGHUP (or fluxctl reload) reads the settings again. SIGTERM stops when transfers are done; a second one at once.
-        Exit codes: 0 stopped as asked, 1 could not start or failed, 2 wrong settings or arguments.
+        Exit codes: 0 stopped as asked, 1 could not start or failed, 2 wrong settings or arguments, 3 damage that --verify-store found.
         """;
 
     public Deed Deed { get; init; }
@@ -36,6 +38,9 @@ internal sealed record Arguments
 
     /// <summary>What a restore reads and where it writes.</summary>
     public (string From, string To)? Restore { get; init; }
+
+    /// <summary>The store or backup that is read through.</summary>
+    public string? Verify { get; init; }
 
     public string? TryFolder { get; init; }
 
@@ -59,6 +64,7 @@ internal sealed record Arguments
                 case "--restore-store": parsed = parsed with { Deed = Deed.RestoreStore, Restore = (Value(), Value()) }; break;
                 case "--rebuild-store": parsed = parsed with { Deed = Deed.RebuildStore }; break;
                 case "--doctor": parsed = parsed with { Deed = Deed.Doctor }; break;
+                case "--verify-store": parsed = parsed with { Deed = Deed.VerifyStore, Verify = Value() }; break;
                 case "--version": parsed = parsed with { Deed = Deed.Version }; break;
                 case "--help" or "-h": parsed = parsed with { Deed = Deed.Help }; break;
                 default: throw new ArgumentException($"\"{args[i]}\" is no argument of fluxd; see fluxd --help.");

@@ -12,6 +12,7 @@ internal static class Program
 {
     private const int Failed = 1;
     private const int WrongSettings = 2;
+    private const int Damaged = 3;
     private const string SystemConfig = "/etc/fluxd/fluxd.toml";
 
     public static string Version { get; } =
@@ -33,6 +34,10 @@ internal static class Program
                 case Deed.RestoreStore:
                     Console.WriteLine(StoreOpening.Restore(arguments.Restore!.Value.From, arguments.Restore.Value.To));
                     return 0;
+                case Deed.VerifyStore:
+                    var (isWhole, told) = await StoreOpening.VerifyAsync(arguments.Verify!);
+                    Console.WriteLine(told);
+                    return isWhole ? 0 : Damaged;
             }
 
             var sources = SourcesOf(arguments);

@@ -13,7 +13,7 @@ internal static class StoreOpening
     public static async Task<FluxdStore> OpenAsync(LiveConfig config, bool mayCreate)
     {
         var options = OptionsOf(config.Current, StateFolder.Open(config.Current).Path, () => config.Current.Store.KeepFree.Bytes);
-        return await InWordsAsync(config.Current.Store, async () =>
+        return await InWordsAsync(config.Current.Store.Path, async () =>
         {
             if (mayCreate && !File.Exists(Path.Combine(options.Path, "store.json")))
             {
@@ -25,7 +25,7 @@ internal static class StoreOpening
     }
 
     /// <summary>For <c>fluxctl store init</c>.</summary>
-    public static Task InitAsync(FluxdConfig config) => InWordsAsync(config.Store, async () =>
+    public static Task InitAsync(FluxdConfig config) => InWordsAsync(config.Store.Path, async () =>
     {
         await FluxdStore.InitAsync(OptionsOf(config, StateFolder.Open(config).Path, () => config.Store.KeepFree.Bytes));
         return true;
@@ -47,6 +47,15 @@ internal static class StoreOpening
 
     /// <summary>For <c>fluxctl doctor</c> where no daemon runs: fails as an opening would, and changes nothing.</summary>
     public static void Examine(FluxdConfig config) => InWords(config.Store.Path, () => FluxdStore.Examine(OptionsOf(config, StateFolder.PathOf(config), () => 0)));
+
+    /// <summary>For <c>fluxctl store verify</c>.</summary>
+    public static Task<(bool IsWhole, string Told)> VerifyAsync(string folder) => InWordsAsync(folder, async () =>
+    {
+        var report = await FluxdStore.VerifyAsync(Path.GetFullPath(folder), CancellationToken.None);
+        var lines = report.Findings.Select(finding => $"{(finding.IsDamage ? "DAMAGE" : "note  ")}  {finding.What}{string.Concat(finding.Paths.Select(path => $"\n        {path}"))}");
+        var more = report.More > 0 ? $", and {report.More} that are not listed" : "";
+        return (!report.HasDamage, string.Join('\n', lines.Append($"{report.Findings.Count} findings{more}; {report.Chunks} chunks, {report.BytesRead} bytes read and compared.")));
+    });
 
     public static RetentionPolicy RetentionOf(StoreConfig config) =>
         new() { Keep = config.Retention.Span, BudgetOfQuota = config.VersionsPercent / 100.0, KeepUploads = config.UploadExpiry.Span };
@@ -72,7 +81,7 @@ internal static class StoreOpening
         }
     }
 
-    private static async Task<T> InWordsAsync<T>(StoreConfig config, Func<Task<T>> work)
+    private static async Task<T> InWordsAsync<T>(string path, Func<Task<T>> work)
     {
         try
         {
@@ -80,7 +89,7 @@ internal static class StoreOpening
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new FluxException(FluxError.Unavailable, $"The store at {config.Path} can't be opened: {e.Message}", e);
+            throw new FluxException(FluxError.Unavailable, $"The store at {path} can't be opened: {e.Message}", e);
         }
     }
 }

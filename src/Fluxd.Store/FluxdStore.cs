@@ -1,10 +1,12 @@
 using Fluxd.Core;
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Catalog.Sqlite;
 using Fluxd.Store.Content;
 using Fluxd.Store.Disk;
 using Fluxd.Store.Files;
 using Fluxd.Store.Packs;
 using Fluxd.Store.Packs.Codecs;
+using Fluxd.Store.Upkeep.Check;
 using Fluxd.Store.Upkeep.Copies;
 
 namespace Fluxd.Store;
@@ -136,6 +138,7 @@ public sealed class FluxdStore : IAsyncDisposable
         try
         {
             var space = new SpaceGuard(disk, options.Clock, options.KeepFree);
+            new CatalogCopies(CatalogPath(options), CopiesPathOf(options.Path)).RemoveUnfinished();
             space.RestoreBallast();
             var catalog = SqliteCatalog.Open(new CatalogOptions(CatalogPath(options), options.Clock)
             {
@@ -155,6 +158,25 @@ public sealed class FluxdStore : IAsyncDisposable
             packs.Dispose();
             processLock.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Reads a store or a backup through, wherever it lies, and changes nothing; who has it open may go on.</summary>
+    /// <exception cref="FluxException">NotFound: no store. Corrupt: its catalogue can't be read at all.</exception>
+    internal static async Task<CheckReport> VerifyAsync(string path, CancellationToken ct)
+    {
+        var disk = new LocalDisk(path);
+        var manifest = (Directory.Exists(path) ? StoreManifest.Read(disk) : null)
+            ?? throw FluxException.NotFound($"There is neither a store nor a backup at {path}: store.json is missing.");
+        var catalog = Path.Combine(path, CatalogName);
+        using var packs = new PackStore(disk, manifest.Identity);
+        try
+        {
+            return await new StoreCheck(catalog, packs).RunAsync(readData: true, ct);
+        }
+        catch (SqlException e)
+        {
+            throw new FluxException(FluxError.Corrupt, $"The catalogue {catalog} can't be read ({e.Message}). Nothing was changed.", e);
         }
     }
 
@@ -195,7 +217,7 @@ public sealed class FluxdStore : IAsyncDisposable
         }
     }
 
-    private static void RequireTrusted(LocalDisk disk, string path)
+    internal static void RequireTrusted(IDisk disk, string path)
     {
         if (disk.UntrustedFileSystem() is { } name)
         {

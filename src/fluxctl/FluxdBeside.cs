@@ -6,12 +6,20 @@ namespace Fluxctl;
 /// <summary>The fluxd that was installed with this fluxctl, for what needs no running daemon: it alone knows configuration and store.</summary>
 internal static class FluxdBeside
 {
+    // As in fluxd's usage.
+    private const int FluxdFoundDamage = 3;
+
     /// <summary>It speaks for itself.</summary>
     public static async Task<int> RunAsync(string[] arguments, CancellationToken ct)
     {
         using var process = Start(arguments, readOutput: false);
         await process.WaitForExitAsync(ct);
-        return process.ExitCode == 0 ? ExitCodes.Good : ExitCodes.Failed;
+        return process.ExitCode switch
+        {
+            0 => ExitCodes.Good,
+            FluxdFoundDamage => ExitCodes.Damaged,
+            _ => ExitCodes.Failed,
+        };
     }
 
     /// <summary>What it printed; what it complains of goes to standard error by itself.</summary>

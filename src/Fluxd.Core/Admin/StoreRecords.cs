@@ -62,9 +62,15 @@ public sealed record GcRecord
 
     public long BytesLive { get; init; }
 
+    /// <summary>Of these, what is there more than once, each for an owner of its own.</summary>
+    public long BytesDouble { get; init; }
+
     public int PacksEmptied { get; init; }
 
     public long BytesMoved { get; init; }
+
+    /// <summary>Owners' own copies of the same bytes that are kept in one place now.</summary>
+    public long BytesFolded { get; init; }
 
     /// <summary>Packs with damage in a piece that a file needs: left as they are.</summary>
     public int PacksKeptForDamage { get; init; }

@@ -95,12 +95,22 @@ internal sealed class SqliteCatalog : IAsyncDisposable
             committer.Start();
             return new SqliteCatalog(committer, readers, replayed);
         }
+        catch (SqlException e) when (e.IsDamage)
+        {
+            database.Dispose();
+            throw Damaged(options, e.Message, e);
+        }
         catch
         {
             database.Dispose();
             throw;
         }
     }
+
+    private static FluxException Damaged(CatalogOptions options, string what, Exception? cause = null) => new(
+        FluxError.Corrupt,
+        $"The catalogue {options.Path} can't be read ({what}). Nothing was changed. If the disk is well, fluxctl store rebuild makes it anew from its newest copy and the packs.",
+        cause);
 
     private static (ReplayResult? Replayed, Exception? Fault) CatchUp(Database database, CatalogOptions options)
     {
@@ -204,6 +214,12 @@ internal sealed class SqliteCatalog : IAsyncDisposable
         var exists = File.Exists(options.Path);
         if (exists && !options.Create)
         {
+            if (new FileInfo(options.Path).Length == 0)
+            {
+                // For SQLite that is an empty database, which would be filled with an empty store.
+                throw Damaged(options, "it is empty");
+            }
+
             return;
         }
 

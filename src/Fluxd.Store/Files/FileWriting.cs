@@ -51,7 +51,7 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
             who,
             (view, db) =>
             {
-                var mount = view.MountOf(file.Root) ?? throw Withdrawn();
+                var mount = WritableMountOf(view, file.Root);
                 return (mount, Quotas.Free(db, mount));
             },
             ct);
@@ -245,13 +245,7 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
             throw new FluxException(FluxError.Exists, "Somebody else made a file of that name meanwhile; choose another.");
         }
 
-        var mount = view.MountOf(folder.Root) ?? throw Withdrawn();
-        if (!mount.CanWrite)
-        {
-            throw Withdrawn();
-        }
-
-        return new Target(mount, folder.Path.Append(name), node, parent);
+        return new Target(WritableMountOf(view, folder.Root), folder.Path.Append(name), node, parent);
     }
 
     private static (long Root, FilePath Path)? FindFolder(CatalogTransaction db, long folder)
@@ -315,7 +309,7 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
     private UploadRow Keep(View view, CatalogTransaction db, OpenFile file, long content, long durable)
     {
         var now = trees.Now;
-        var mount = view.MountOf(file.Root) ?? throw Withdrawn();
+        var mount = WritableMountOf(view, file.Root);
         var old = file.Kept is null ? null : UploadTable.Get(db, file.Kept.Id);
         Quotas.Reserve(db, mount, durable - (old?.Reserved ?? 0));
         var row = (old ?? new UploadRow { Id = UploadId.New(), Owner = view.User.Id, Target = file.Path, Root = file.Root, Created = now }) with
@@ -363,5 +357,7 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
         return cut;
     }
 
-    private static FluxException Withdrawn() => FluxException.Denied("The right to write there was withdrawn; what was sent is not published.");
+    private static Mount WritableMountOf(View view, long root) => view.MountOf(root) is { CanWrite: true } mount
+        ? mount
+        : throw FluxException.Denied("The right to write there was withdrawn; what was sent is not published.");
 }

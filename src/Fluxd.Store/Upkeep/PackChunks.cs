@@ -53,4 +53,38 @@ internal static class PackChunks
 
         return chunks;
     }
+
+    /// <summary>Another place of the same bytes, as they are stored there.</summary>
+    public static void Move(CatalogTransaction transaction, long id, long pack, in ChunkRow to)
+    {
+        using var move = transaction.Sql("UPDATE chunk SET pack = ?2, off = ?3, stored = ?4, crc = ?5, flags = ?6 WHERE id = ?1")
+            .Bind(id).Bind(pack).Bind(to.Offset).Bind(to.Stored).Bind(to.Crc).Bind(to.Flags);
+        move.Run();
+    }
+
+    public static void Remove(CatalogTransaction transaction, long id)
+    {
+        using var remove = transaction.Sql("DELETE FROM chunk WHERE id = ?1").Bind(id);
+        remove.Run();
+    }
+
+    /// <summary>A pack's ranges name all ids of chunks in it, and may name others: they are looked up with the pack.</summary>
+    public static void AddRange(CatalogTransaction transaction, long pack, long first, long count)
+    {
+        using var insert = transaction.Sql("INSERT INTO pack_range(pack, first, count) VALUES (?1, ?2, ?3) ON CONFLICT(pack, first) DO UPDATE SET count = max(count, excluded.count)")
+            .Bind(pack).Bind(first).Bind(count);
+        insert.Run();
+    }
+
+    /// <summary>Ranges in pieces of at most so many ids.</summary>
+    public static IEnumerable<(long First, long Rows)> Pages(List<(long First, long Count)> ranges, int size)
+    {
+        foreach (var (first, count) in ranges)
+        {
+            for (var at = first; at < first + count; at += size)
+            {
+                yield return (at, Math.Min(size, first + count - at));
+            }
+        }
+    }
 }

@@ -13,7 +13,10 @@ namespace Fluxd.Store.Upkeep;
 internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
 {
     private readonly SemaphoreSlim _one = new(1);
-    private volatile string? _doing;
+    private volatile Func<string?> _doing = () => null;
+
+    /// <summary>What one round on the timetable moves or folds at most.</summary>
+    public long MoveBytesPerRound { get; init; } = UpkeepLimits.MoveBytesPerRound;
 
     private CatalogCopies Copies => new(store.CatalogFile, store.CopiesPath);
 
@@ -36,7 +39,7 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
                 DiskBytesFree = space.Free,
                 LastCopyAt = newest?.MadeAt,
                 OldestScrubAt = Time(reader.Scalar("SELECT min(coalesce(scrubbed_at, 0)) FROM pack WHERE state = 1")),
-                Doing = _doing,
+                Doing = _doing(),
                 LastGcAt = Time(reader.Scalar("SELECT value FROM meta WHERE key = 'gc_at'")),
                 Problem = store.Fault?.Message,
             },
@@ -46,7 +49,7 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
     public Task<FsckRecord> CheckAsync(bool readData, CancellationToken ct) => AloneAsync(
         async () =>
         {
-            var report = await new StoreCheck(store.CatalogFile, store.Packs).RunAsync(readData, ct);
+            var report = await new StoreCheck(store.CatalogFile, store.Packs) { Progress = text => Show("check: " + text) }.RunAsync(readData, ct);
             return new FsckRecord(
                 report.HasDamage,
                 [.. report.Findings.Select(finding => new FsckFindingRecord(finding.Kind.ToString(), finding.IsDamage, finding.What, finding.Paths))],
@@ -73,21 +76,29 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
         return AloneAsync(
             async () =>
             {
-                var report = await new StoreBackup(store.StorePath, store.CatalogFile).RunAsync(folder, _ => { }, ct);
+                Show("backup: copying the catalogue");
+                var report = await new StoreBackup(store.StorePath, store.CatalogFile).RunAsync(
+                    folder, (done, all) => Show(FormattableString.Invariant($"backup: {done >> 20} of {all >> 20} MiB of packs looked at")), ct);
                 return new BackupRecord(folder, report.PacksCopied, report.PacksKept, report.PacksRemoved, report.BytesCopied);
             },
             ct);
     }
 
-    public Task<CopyRecord> CopyAsync(CancellationToken ct) => AloneAsync(() => MakeCopyAsync(ct), ct);
+    public Task<CopyRecord> CopyAsync(CancellationToken ct) => AloneAsync(() => MakeCopyOnlyAsync(ct), ct);
 
     /// <summary>The daily copy; null when the newest is not that old, or the store is read-only.</summary>
     public async Task<CopyRecord?> CopyIfDueAsync(CancellationToken ct) =>
         store.Fault is not null || (Copies.List() is [var newest, ..] && store.Clock.GetUtcNow() - newest.MadeAt < UpkeepLimits.CopyEvery)
             ? null
-            : await AloneAsync(() => MakeCopyAsync(ct), ct, Timeout.InfiniteTimeSpan);
+            : await AloneAsync(() => MakeCopyOnlyAsync(ct), ct, Timeout.InfiniteTimeSpan);
 
     public void Dispose() => _one.Dispose();
+
+    private Task<CopyRecord> MakeCopyOnlyAsync(CancellationToken ct)
+    {
+        _doing = () => FormattableString.Invariant($"copy of the catalogue: {Copies.BytesWritten >> 20} of about {new FileInfo(store.CatalogFile).Length >> 20} MiB");
+        return MakeCopyAsync(ct);
+    }
 
     private async Task<CopyRecord> MakeCopyAsync(CancellationToken ct)
     {
@@ -105,7 +116,7 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
         var last = Time(await store.Catalog.ReadAsync(reader => reader.Scalar("SELECT value FROM meta WHERE key = 'gc_at'"), ct));
         return store.Fault is not null || _one.CurrentCount == 0 || IsRecent(last)
             ? null
-            : await CollectAsync(new GcRequest { MoveBytesPerSecond = bytesPerSecond, MoveBytesMax = UpkeepLimits.MoveBytesPerRound }, ct, Timeout.InfiniteTimeSpan);
+            : await CollectAsync(new GcRequest { MoveBytesPerSecond = bytesPerSecond, MoveBytesMax = MoveBytesPerRound }, ct, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>The hourly stretch of the round through all packs; null when every pack was read within the month, or something else runs.</summary>
@@ -116,9 +127,11 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
             return null;
         }
 
+        var closed = await store.Catalog.ReadAsync(reader => reader.Scalar("SELECT sum(len) FROM pack WHERE state = 1") ?? 0, ct);
         var report = await AloneAsync(
             () => new Scrubber(store.Catalog, store.Packs, store.Clock, bytesPerSecond).RunAsync(
-                new FileTime(FileTime.Now(store.Clock).Nanoseconds - (UpkeepLimits.ScrubEvery.Ticks * TimeSpan.NanosecondsPerTick)), UpkeepLimits.ScrubBytesPerRound, ShowScrub, ct),
+                new FileTime(FileTime.Now(store.Clock).Nanoseconds - (UpkeepLimits.ScrubEvery.Ticks * TimeSpan.NanosecondsPerTick)),
+                UpkeepLimits.ScrubStretch(closed, bytesPerSecond), ShowScrub, ct),
             ct,
             Timeout.InfiniteTimeSpan);
         return report.Packs == 0 ? null : Show(report);
@@ -131,7 +144,7 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
     private Task<GcRecord> CollectAsync(GcRequest request, CancellationToken ct, TimeSpan wait = default) => AloneAsync(
         async () =>
         {
-            var parts = new GcParts(store.Catalog, store.Packs, store.Clock, KeptGroups, MakeCopyIfRoomAsync, store.Space.RequireRoom);
+            var parts = new GcParts(store.Catalog, store.Packs, store.Clock, KeptGroups, MakeCopyIfRoomAsync, store.Space.RequireRoom, store.Manifest.PackBytes);
             if (!request.DryRun)
             {
                 RequireRoomToCollect();
@@ -139,7 +152,7 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
 
             var report = await new GarbageCollector(parts, request)
             {
-                Progress = (phase, done, all) => _doing = Describe(phase, done, all),
+                Progress = (phase, done, all) => Show(Describe(phase, done, all)),
             }.RunAsync(ct);
             if (!request.DryRun)
             {
@@ -166,7 +179,9 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
         ? throw new FluxException(FluxError.NoSpace, "The disk has not room enough for another copy of the catalogue.")
         : MakeCopyAsync(ct);
 
-    private void ShowScrub(long bytes) => _doing = FormattableString.Invariant($"scrub: {bytes >> 20} MiB read");
+    private void Show(string doing) => _doing = () => doing;
+
+    private void ShowScrub(long bytes) => _doing = () => FormattableString.Invariant($"scrub: {bytes >> 20} MiB read");
 
     private static ScrubRecord Show(ScrubReport report) => new(report.Packs, report.Chunks, report.Bytes, report.NewlyBad, report.Healed, report.StillBad);
 
@@ -186,8 +201,10 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
         ContentsWaiting = report.ContentsWaiting,
         BytesDead = report.BytesDead,
         BytesLive = report.BytesLive,
-        PacksEmptied = report.PacksDropped + report.PacksCompacted,
+        BytesDouble = report.BytesDouble,
+        PacksEmptied = report.PacksDropped + report.PacksCompacted + report.PacksMerged,
         BytesMoved = report.BytesMoved,
+        BytesFolded = report.BytesFolded,
         PacksKeptForDamage = report.PacksKeptForDamage,
         BytesFreed = report.BytesFreed,
         BytesWaiting = report.BytesWaiting,
@@ -200,6 +217,7 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
         GcPhase.Marking => "marking what is needed",
         GcPhase.Dropping => FormattableString.Invariant($"{done} of {all} dead packs let go"),
         GcPhase.Compacting => FormattableString.Invariant($"{done} of {all} half-empty packs moved"),
+        GcPhase.Merging => FormattableString.Invariant($"{done} of {all} short packs put together"),
         _ => "taking empty packs away",
     };
 
@@ -224,7 +242,7 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
         }
         finally
         {
-            _doing = null;
+            _doing = () => null;
             _one.Release();
         }
     }

@@ -154,9 +154,7 @@ internal sealed partial class UploadStore
             var mount = MountOf(view, located.Root);
             var path = row.Node != 0 ? located.Path : located.Path.Append(row.Name);
             var node = row.Node != 0 ? NodeTable.Get(db, row.Node) : NodeTable.Find(db, row.Parent, row.Name);
-            return mount.CanWrite
-                ? new Target(mount, path, node, row.Parent)
-                : throw FluxException.Denied("The right to write there was withdrawn.");
+            return new Target(mount, path, node, row.Parent);
         }
 
         if (terms.MakeParents)

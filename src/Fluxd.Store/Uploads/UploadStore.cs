@@ -93,8 +93,9 @@ internal sealed partial class UploadStore(Trees trees, FileStore files, IContent
         _ => row,
     };
 
+    /// <exception cref="FluxException">Denied: it may not be written any more. What is there stays its owner's to see, to cancel, or to finish when the right is back.</exception>
     internal static Mount MountOf(View view, long root) =>
-        view.MountOf(root) ?? throw FluxException.Denied("The right to write there was withdrawn.");
+        view.MountOf(root) is { CanWrite: true } mount ? mount : throw FluxException.Denied("The right to write there was withdrawn.");
 
     internal static UploadRow Own(View view, CatalogReader db, UploadId id) =>
         UploadTable.Get(db, id) is { } row && row.Owner == view.User.Id && row.Target.IsWithin(view.Who.PathPrefix)

@@ -19,7 +19,7 @@ internal sealed class UploadWriter : IUploadWriter
     private readonly Trees _trees;
     private readonly IContents _contents;
     private readonly UploadHold _hold;
-    private readonly View _view;
+    private View _view;
     private readonly ChunkScope _scope;
     private UploadRow _row;
     private IContentSink? _stream;
@@ -192,6 +192,9 @@ internal sealed class UploadWriter : IUploadWriter
 
     private async Task<long> FlushStepAsync(CancellationToken ct)
     {
+        // A right that is withdrawn ends what takes a folder's room, also in the middle of a long request.
+        _view = await _trees.ViewAsync(_view.Who, ct);
+        _ = UploadStore.MountOf(_view, _row.Root);
         await EndPartAsync(ct);
         var joined = await JoinPartsAsync(ct);
         if (_stream is not null && (_stream.Length > _row.Durable || joined || _row.Content is null))

@@ -48,10 +48,14 @@ internal static class StoreCommand
             .With(s_folder).Does(BackupAsync),
         new Verb("copy", "Copies the catalogue into snap/ inside the store, as happens daily.", "fluxctl store copy")
             .Does(async (context, ct) => context.Answer(
-                await context.Daemon.WithoutTimeout().PostAsync("store/copy", AdminJson.Default.CopyRecord, ct), AdminJson.Default.CopyRecord,
+                await TellAsync(context, context.Daemon.WithoutTimeout().PostAsync("store/copy", AdminJson.Default.CopyRecord, ct), ct), AdminJson.Default.CopyRecord,
                 copy => Show.Lines(("copy", copy.Path), ("made", Show.Time(copy.MadeAt)), ("size", Show.Size(copy.Bytes))))),
         new Verb("restore", "Makes a store out of a backup. No daemon is needed.", "sudo -u fluxd fluxctl store restore /mnt/backup/fluxd /srv/fluxd")
             .With(s_from, s_to).Does((context, ct) => FluxdBeside.RunAsync(["--restore-store", context.Get(s_from), context.Get(s_to)], ct)),
+        new Verb(
+            "verify", "Reads a backup, or a store, through and compares every chunk with its hash; changes nothing. Exit code 2 when something is damaged. No daemon is needed.",
+            "sudo -u fluxd fluxctl store verify /mnt/backup/fluxd")
+            .With(s_from).Does((context, ct) => FluxdBeside.RunAsync(["--verify-store", context.Get(s_from)], ct)),
         new Verb(
             "rebuild", "Makes a lost or damaged catalogue anew out of its newest copy and the log in the packs. The daemon must not be running.",
             "sudo -u fluxd fluxctl store rebuild --config /etc/fluxd/fluxd.toml")
@@ -59,8 +63,8 @@ internal static class StoreCommand
 
     private static async Task<int> FsckAsync(Context context, CancellationToken ct)
     {
-        var report = await context.Daemon.WithoutTimeout().PostAsync(
-            "store/fsck" + (context.Get(s_readData) ? "?read-data=true" : ""), AdminJson.Default.FsckRecord, ct);
+        var work = context.Daemon.WithoutTimeout().PostAsync("store/fsck" + (context.Get(s_readData) ? "?read-data=true" : ""), AdminJson.Default.FsckRecord, ct);
+        var report = await TellAsync(context, work, ct);
         context.Answer(report, AdminJson.Default.FsckRecord, Print);
         return report.Damaged ? ExitCodes.Damaged : ExitCodes.Good;
     }
@@ -69,7 +73,7 @@ internal static class StoreCommand
     {
         var query = context.Get(s_limit) is { } limit ? FormattableString.Invariant($"?bytes-per-second={limit}") : "";
         return context.Answer(
-            await context.Daemon.WithoutTimeout().PostAsync("store/scrub" + query, AdminJson.Default.ScrubRecord, ct), AdminJson.Default.ScrubRecord,
+            await TellAsync(context, context.Daemon.WithoutTimeout().PostAsync("store/scrub" + query, AdminJson.Default.ScrubRecord, ct), ct), AdminJson.Default.ScrubRecord,
             report => Show.Lines(
                 ("read", $"{report.Packs} packs, {report.Chunks} chunks, {Show.Size(report.Bytes)}"),
                 ("newly damaged", Show.Count(report.NewlyBad)),
@@ -82,19 +86,14 @@ internal static class StoreCommand
         var query = $"?dry-run={(context.Get(s_dryRun) ? "true" : "false")}"
             + (context.Get(s_moveLimit) is { } limit ? FormattableString.Invariant($"&bytes-per-second={limit}") : "");
         var work = context.Daemon.WithoutTimeout().PostAsync("store/gc" + query, AdminJson.Default.GcRecord, ct);
-        if (!context.Json)
-        {
-            await TellAsync(context, work, ct);
-        }
-
-        return context.Answer(await work, AdminJson.Default.GcRecord, Print);
+        return context.Answer(await TellAsync(context, work, ct), AdminJson.Default.GcRecord, Print);
     }
 
-    /// <summary>What the daemon is at, on standard error, until it is done.</summary>
-    private static async Task TellAsync(Context context, Task work, CancellationToken ct)
+    /// <summary>What the daemon is at, on standard error, until it is done; nothing for programs.</summary>
+    private static async Task<T> TellAsync<T>(Context context, Task<T> work, CancellationToken ct)
     {
         var last = "";
-        while (await Task.WhenAny(work, Task.Delay(TimeSpan.FromSeconds(2), ct)) != work)
+        while (!context.Json && await Task.WhenAny(work, Task.Delay(TimeSpan.FromSeconds(2), ct)) != work)
         {
             ct.ThrowIfCancellationRequested();
             if ((await context.Daemon.GetAsync("store/stat", AdminJson.Default.StoreStatRecord, ct)).Doing is { } doing && doing != last)
@@ -102,17 +101,20 @@ internal static class StoreCommand
                 await Console.Error.WriteLineAsync(Show.Plain(last = doing));
             }
         }
+
+        return await work;
     }
 
     private static void Print(GcRecord done)
     {
         Show.Lines(
             ("nothing refers to", $"{Show.Size(done.BytesDead)}, beside {Show.Size(done.BytesLive)} that are needed"),
+            ("kept more than once", Show.Size(done.BytesDouble)),
             ("contents", done.DryRun ? $"{done.ContentsWaiting} would be removed" : $"{done.ContentsRemoved} removed, {done.ContentsWaiting} left because somebody uses them"));
         if (!done.DryRun)
         {
             Show.Lines(
-                ("packs emptied", $"{done.PacksEmptied}, {Show.Size(done.BytesMoved)} moved out of them"),
+                ("packs emptied", $"{done.PacksEmptied}, {Show.Size(done.BytesMoved)} moved out of them, {Show.Size(done.BytesFolded)} found elsewhere"),
                 ("packs with damage", $"{done.PacksKeptForDamage}, left as they are"),
                 ("given back", Show.Size(done.BytesFreed)),
                 ("given back later", Show.Size(done.BytesWaiting)),
@@ -121,8 +123,11 @@ internal static class StoreCommand
     }
 
     private static async Task<int> BackupAsync(Context context, CancellationToken ct) => context.Answer(
-        await context.Daemon.WithoutTimeout().SendAsync(
-            HttpMethod.Post, "store/backup", new BackupRequest(Path.GetFullPath(context.Get(s_folder))), AdminJson.Default.BackupRequest, AdminJson.Default.BackupRecord, ct),
+        await TellAsync(
+            context,
+            context.Daemon.WithoutTimeout().SendAsync(
+                HttpMethod.Post, "store/backup", new BackupRequest(Path.GetFullPath(context.Get(s_folder))), AdminJson.Default.BackupRequest, AdminJson.Default.BackupRecord, ct),
+            ct),
         AdminJson.Default.BackupRecord,
         made => Show.Lines(
             ("backup", made.Folder),

@@ -67,6 +67,43 @@ public sealed class CollectTests : IAsyncLifetime
         }
     }
 
+    /// <summary>What two people have, each for themselves, is kept once; with and without fluxd each finds all of theirs.</summary>
+    [Fact(Timeout = 240_000)]
+    public async Task What_two_people_store_alike_takes_its_room_once_and_both_have_all_of_it()
+    {
+        const string password = "correct horse battery";
+        var added = await new House.Fluxctl(_daemon.Folder).TryAsync(password, "--socket", _daemon.Socket, "users", "add", "bert", "--password-stdin");
+        Assert.True(added.ExitCode == 0, added.Errors);
+        using var bert = new HttpClient { BaseAddress = new Uri(_daemon.Url), Timeout = DaemonProcess.Patience };
+        bert.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"bert:{password}")));
+        var bytes = RandomNumberGenerator.GetBytes(4 * FileBytes);
+        foreach (var http in new[] { _http, bert })
+        {
+            (await http.PutAsync("/v1/files/same", new ByteArrayContent(bytes))).EnsureSuccessStatusCode();
+        }
+
+        var before = PackBytes;
+        Assert.True(before > 8L * FileBytes, $"{before}");
+        var done = await CollectAsync();
+        Assert.True(done.BytesFolded >= 4L * FileBytes && done is { BytesWaiting: 0, Stopped: null }, done.ToString());
+        Assert.True(PackBytes < before - (7 * FileBytes / 2), $"{before} bytes before, {PackBytes} after");
+        foreach (var http in new[] { _http, bert })
+        {
+            Assert.Equal(bytes, await http.GetByteArrayAsync("/v1/files/same"));
+        }
+
+        Assert.Contains("No findings", await RunAsync("store", "fsck", "--read-data"), StringComparison.Ordinal);
+        await RunAsync("store", "copy");
+        var copy = Directory.GetFiles(Path.Combine(StorePath, "snap"), "catalog-*.db").Max(StringComparer.Ordinal)!;
+        var to = Path.Combine(_daemon.Folder.FullName, "restored");
+        var (code, text) = await PythonReader.RunAsync("restore", StorePath, copy, to);
+        Assert.True(code == 0, text);
+        foreach (var who in new[] { "admin", "bert" })
+        {
+            Assert.Equal(bytes, await File.ReadAllBytesAsync(Path.Combine(to, "home", who, "same")));
+        }
+    }
+
     private async Task PutFilesAsync()
     {
         // Kept and removed ones lie side by side, so that packs are mixed.

@@ -145,7 +145,10 @@ internal sealed class ModelDisk : IDisk
         }
     }
 
-    public string? UntrustedFileSystem() => null;
+    /// <summary>As if it were on a network.</summary>
+    public string? FileSystem { get; set; }
+
+    public string? UntrustedFileSystem() => FileSystem;
 
     /// <summary>Turns this disk off (every further call fails) and gives one that might be found afterwards.</summary>
     public ModelDisk AfterPowerCut(Random random)

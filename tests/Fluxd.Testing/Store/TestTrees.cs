@@ -20,17 +20,17 @@ internal sealed class TestTrees : IAsyncDisposable
     private readonly Dictionary<long, List<FolderGrant>> _grants = [];
 
     /// <param name="wrap">Puts something between the packs and the disk: to fail, count or hold its operations.</param>
-    public TestTrees(TimeProvider? clock = null, Func<IDisk, IDisk>? wrap = null)
+    public TestTrees(TimeProvider? clock = null, Func<IDisk, IDisk>? wrap = null, long packBytes = StoreLimits.PackBytes)
     {
         Clock = clock ?? TimeProvider.System;
         IDisk disk = new LocalDisk(_folder.FullName);
         disk = wrap?.Invoke(disk) ?? disk;
         PackStore.CreateFolders(disk);
-        var packs = new PackStore(disk, StoreManifest.CreateNew().Identity);
-        Catalog = SqliteCatalog.Open(new CatalogOptions(Path.Combine(_folder.FullName, "catalog.db"), Clock) { Create = true, Packs = packs });
+        Packs = new PackStore(disk, StoreManifest.CreateNew().Identity);
+        Catalog = SqliteCatalog.Open(new CatalogOptions(Path.Combine(_folder.FullName, "catalog.db"), Clock) { Create = true, Packs = Packs, PackBytes = packBytes });
         Spool = new Spool(disk);
         Spool.Clear();
-        Contents = new ContentStore(Catalog, packs, CompressionMode.Auto, Spool);
+        Contents = new ContentStore(Catalog, Packs, CompressionMode.Auto, Spool);
         var signal = new ChangeSignal(0);
         Trees = new Trees(Catalog, new AccountView(id => _users.GetValueOrDefault(id), GrantsOf), new ChangeLog(signal), Clock);
         Feed = new ChangeFeed(Trees, signal);
@@ -48,6 +48,8 @@ internal sealed class TestTrees : IAsyncDisposable
     public string Folder => _folder.FullName;
 
     public TimeProvider Clock { get; }
+
+    public IPackStore Packs { get; }
 
     public SqliteCatalog Catalog { get; }
 

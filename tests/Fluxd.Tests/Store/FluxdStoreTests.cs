@@ -45,6 +45,16 @@ public sealed class FluxdStoreTests : IDisposable
         Assert.Empty(Directory.EnumerateFileSystemEntries(Options.Path));
     }
 
+    [Fact]
+    public void A_network_file_system_is_refused_by_name()
+    {
+        var disk = new ModelDisk { FileSystem = "nfs" };
+        var refused = Assert.Throws<FluxException>(() => FluxdStore.RequireTrusted(disk, Options.Path));
+        Assert.Equal(FluxError.Unavailable, refused.Error);
+        Assert.Contains("nfs", refused.Message, StringComparison.Ordinal);
+        FluxdStore.RequireTrusted(new ModelDisk(), Options.Path);
+    }
+
     [Fact(Timeout = TimeoutMs)]
     public async Task A_store_is_never_made_over_another()
     {

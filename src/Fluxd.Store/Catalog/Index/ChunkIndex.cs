@@ -20,6 +20,7 @@ internal sealed class ChunkIndex
     private readonly BloomFilter? _filter;
     private List<(long Key, ChunkHash Hash, long Id)>? _merging;
     private int _merged;
+    private int _batch;
     private long _firstTier;
     private bool _isMoving;
 
@@ -28,6 +29,9 @@ internal sealed class ChunkIndex
     {
         (_database, _sizes) = (database, sizes ?? IndexSizes.Default);
         LoadRecent();
+
+        // More than one life leaves: a merge was cut off. A slice is one transaction, so this one comes to an end first.
+        _batch = RecentCount > _sizes.Recent ? _sizes.Slice : int.MaxValue;
         _firstTier = database.Scalar("SELECT count(*) FROM hx1") ?? 0;
         _isMoving = database.Scalar("SELECT value FROM local WHERE key = 'hx1_moving'") == 1;
         _filter = BloomFilter.For(_firstTier + (database.Scalar("SELECT count(*) FROM hx2") ?? 0));
@@ -65,7 +69,16 @@ internal sealed class ChunkIndex
     }
 
     /// <summary>A whole chunk with these bytes, whoever has it: for upkeep, never for an answer to anybody.</summary>
-    internal long? FindHint(CatalogReader reader, in ChunkHash hash) => Find(reader, hash, null);
+    internal long? FindHint(CatalogReader reader, in ChunkHash hash, Func<long, long?>? next = null) => Find(reader, hash, next);
+
+    /// <summary>The keys that are in no table yet.</summary>
+    internal List<(long Key, long Id)> RecentKeys()
+    {
+        lock (_recent)
+        {
+            return [.. _recent.All.Select(entry => (entry.Hash.FirstEight, entry.Id))];
+        }
+    }
 
     /// <summary>False: certainly new. A guess without the disk, for deciding whether work is worth doing.</summary>
     internal bool MayKnow(in ChunkHash hash)
@@ -253,6 +266,13 @@ internal sealed class ChunkIndex
             _merging = [.. _recent.All.Select(entry => (entry.Hash.FirstEight, entry.Hash, entry.Id))];
         }
 
+        if (_merging.Count > _batch)
+        {
+            // The oldest, so that all up to the newest of them are merged in the end.
+            _merging.Sort((a, b) => a.Id.CompareTo(b.Id));
+            _merging.RemoveRange(_batch, _merging.Count - _batch);
+        }
+
         // In the order of the table, so that neighbours share a page.
         _merging.Sort((a, b) => a.Key != b.Key ? a.Key.CompareTo(b.Key) : a.Id.CompareTo(b.Id));
         _merged = 0;
@@ -290,6 +310,7 @@ internal sealed class ChunkIndex
         }
 
         _merging = null;
+        _batch = _batch < int.MaxValue / 2 ? 2 * _batch : int.MaxValue;
     }
 
     /// <summary>Moves the lowest keys from the first tier to the second, until it is empty.</summary>

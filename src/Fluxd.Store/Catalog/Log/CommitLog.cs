@@ -44,6 +44,12 @@ internal sealed class CommitLog : IDisposable
             attempt.Abandon();
             return WriteAgain(group, staged, schema, previous, changes, first);
         }
+        catch
+        {
+            // A fault of the program's own: the next group must not find chunks of this one in an open segment.
+            attempt.Abandon();
+            throw;
+        }
     }
 
     private List<TrailerInfo> WriteAgain(
@@ -73,6 +79,11 @@ internal sealed class CommitLog : IDisposable
         {
             attempt.Abandon();
             throw new LogFailedException(first);
+        }
+        catch
+        {
+            attempt.Abandon();
+            throw;
         }
     }
 
@@ -142,6 +153,8 @@ internal sealed class CommitLog : IDisposable
 
         internal List<TrailerInfo> Run(IReadOnlyList<StagedChunks> staged, int schema, long previous, ReadOnlyMemory<byte> changes)
         {
+            // An attempt that failed where a pack was to be made leaves what it had not appended yet.
+            log._joined.Clear();
             foreach (var lane in staged.GroupBy(chunks => chunks.Lane))
             {
                 AppendLane(log._lanes[lane.Key], lane);

@@ -27,4 +27,23 @@ internal sealed class ChunkMarks(long bound)
     }
 
     internal bool IsSet(long id) => id >= bound || (_bits[id >> 6] & (1UL << (int)(id & 63))) != 0;
+
+    /// <summary>Of the ids below the bound.</summary>
+    internal bool IsAnySet(long first, long count)
+    {
+        var end = Math.Min(first + count, bound);
+        for (var id = Math.Max(0, first); id < end;)
+        {
+            if (_bits[id >> 6] == 0)
+            {
+                id = (id | 63) + 1;
+            }
+            else if (IsSet(id++))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 }

@@ -5,6 +5,9 @@ internal enum FindingKind
     PackMissing,
     PackShort,
     PackUnknown,
+
+    /// <summary>A record of commits can't be read: files are whole, a catalogue that must be rebuilt from before it would not be.</summary>
+    RecordDamaged,
     ChunkMisplaced,
     ChunkDamaged,
     ContentBroken,
@@ -17,7 +20,7 @@ internal enum FindingKind
 /// <param name="Paths">Files that are hit, as "tree:path"; empty where the finding is about no file.</param>
 internal sealed record Finding(FindingKind Kind, string What, IReadOnlyList<string> Paths)
 {
-    /// <summary>Does it mean that bytes of a file can't be read? Strays and wrong sums don't.</summary>
+    /// <summary>Are bytes damaged? Strays and wrong sums are only noted.</summary>
     public bool IsDamage => Kind is not (FindingKind.PackUnknown or FindingKind.UsageWrong);
 }
 

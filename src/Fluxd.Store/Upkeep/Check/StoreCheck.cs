@@ -20,20 +20,27 @@ internal sealed class StoreCheck(string catalogPath, IPackStore packs)
     private long _chunks;
     private long _bytes;
 
+    /// <summary>What is being looked at, and how far it is.</summary>
+    public Action<string> Progress { get; init; } = _ => { };
+
     public Task<CheckReport> RunAsync(bool readData, CancellationToken ct) => Task.Run(() => Run(readData, ct), ct);
 
     private CheckReport Run(bool readData, CancellationToken ct)
     {
         using var catalog = Database.Open(catalogPath, raw.SQLITE_OPEN_READONLY);
         catalog.Execute("BEGIN");
+        Progress("the catalogue's own structure");
         CheckCatalog(catalog);
+        Progress("packs and places");
         CheckPacks(catalog);
         CheckPlaces(catalog);
         if (readData)
         {
+            CheckRecords(catalog, ct);
             ReadAll(catalog, ct);
         }
 
+        Progress("files");
         CollectFlagged(catalog);
         CheckContents(catalog, ct);
         CheckVersions(catalog);
@@ -107,8 +114,43 @@ internal sealed class StoreCheck(string catalogPath, IPackStore packs)
         }
     }
 
+    /// <summary>The log in the packs: each segment's trailer is there and verifies, none is missing before the committed end.</summary>
+    private void CheckRecords(Database catalog, CancellationToken ct)
+    {
+        using var rows = catalog.Sql("SELECT id, len FROM pack WHERE state <> 2 ORDER BY id");
+        while (rows.Step())
+        {
+            ct.ThrowIfCancellationRequested();
+            var (pack, length) = (rows.Long(0), rows.Long(1));
+            try
+            {
+                var (segments, end) = (0, 0L);
+                foreach (var trailer in packs.Scan(pack, 0).TakeWhile(trailer => trailer.End <= length))
+                {
+                    NameLost(pack, segments, trailer.Segment, end, trailer.PayloadOffset);
+                    (segments, end) = (trailer.Segment + 1, trailer.End);
+                }
+
+                NameLost(pack, segments, end < length ? segments + 1 : segments, end, length);
+            }
+            catch (PackDamagedException)
+            {
+                // It is missing, or ends too early: named above.
+            }
+        }
+    }
+
+    private void NameLost(long pack, int expected, int found, long from, long to)
+    {
+        if (found > expected)
+        {
+            Add(FindingKind.RecordDamaged, Text($"pack {pack:x16}: a record of commits between bytes {from} and {to} is damaged; run fluxctl store copy, so that no rebuild needs it"));
+        }
+    }
+
     private void ReadAll(Database catalog, CancellationToken ct)
     {
+        var all = catalog.Scalar("SELECT sum(stored) FROM chunk") ?? 0;
         using var rows = catalog.Sql("SELECT id, hash, off, raw, stored, crc, flags, pack FROM chunk ORDER BY pack, off");
         IPackReader? pack = null;
         try
@@ -120,6 +162,11 @@ internal sealed class StoreCheck(string catalogPath, IPackStore packs)
                 pack = Switch(pack, rows.Long(7));
                 _chunks++;
                 _bytes += chunk.Stored;
+                if (_chunks % UpkeepLimits.PageRows == 1)
+                {
+                    Progress(Text($"{_bytes >> 20} of {all >> 20} MiB read and compared"));
+                }
+
                 if (pack is null || !ChunkCheck.Read(pack, chunk, new byte[chunk.Stored]))
                 {
                     _broken.Add(chunk.Id);

@@ -16,6 +16,8 @@ internal sealed class CatalogCopies(string catalogPath, string folder)
     private const string Prefix = "catalog-";
     private const string Suffix = ".db";
 
+    private readonly string _unfinished = Path.Combine(folder, "unfinished.db");
+
     /// <summary>Newest first.</summary>
     public IReadOnlyList<CatalogCopy> List() => !Directory.Exists(folder)
         ? []
@@ -28,27 +30,39 @@ internal sealed class CatalogCopies(string catalogPath, string folder)
     /// <summary>The newest group that the oldest kept copy holds; null without a copy.</summary>
     public long? OldestGroup => List() is { Count: > 0 } copies ? copies[^1].Group : null;
 
+    /// <summary>Of the copy that is being made.</summary>
+    public long BytesWritten => new FileInfo(_unfinished) is { Exists: true, Length: var length } ? length : 0;
+
+    /// <summary>What a dead process left of a copy: it holds room, and nobody else goes on with it.</summary>
+    public void RemoveUnfinished()
+    {
+        if (Directory.Exists(folder))
+        {
+            File.Delete(_unfinished);
+            File.Delete(_unfinished + "-journal");
+        }
+    }
+
     /// <summary>Makes a copy and lets go of those beyond the number that is kept. On a thread of the pool: it reads the whole catalogue.</summary>
     public Task<CatalogCopy> MakeAsync(CancellationToken ct) => Task.Run(Make, ct);
 
     private CatalogCopy Make()
     {
         Directory.CreateDirectory(folder);
-        var unfinished = Path.Combine(folder, "unfinished.db");
         string path;
         long group;
         try
         {
-            Durable.CreatePrivate(unfinished);
-            Write(unfinished);
-            group = Check(unfinished);
+            Durable.CreatePrivate(_unfinished);
+            Write(_unfinished);
+            group = Check(_unfinished);
             path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{group:x16}{Suffix}"));
-            Publish(unfinished, path);
+            Publish(_unfinished, path);
         }
         catch
         {
             // On a full disk it would hold the room that everybody needs.
-            File.Delete(unfinished);
+            RemoveUnfinished();
             throw;
         }
 

@@ -16,9 +16,10 @@ internal sealed record BackupReport(int PacksCopied, int PacksKept, int PacksRem
 /// </summary>
 internal sealed class StoreBackup(string store, string catalogPath)
 {
-    public Task<BackupReport> RunAsync(string target, Action<long> progress, CancellationToken ct) => Task.Run(() => Run(target, progress, ct), ct);
+    /// <param name="progress">Bytes of packs that are done, and of all.</param>
+    public Task<BackupReport> RunAsync(string target, Action<long, long> progress, CancellationToken ct) => Task.Run(() => Run(target, progress, ct), ct);
 
-    private BackupReport Run(string target, Action<long> progress, CancellationToken ct)
+    private BackupReport Run(string target, Action<long, long> progress, CancellationToken ct)
     {
         CheckTarget(target);
 
@@ -78,11 +79,14 @@ internal sealed class StoreBackup(string store, string catalogPath)
         return packs;
     }
 
-    private BackupReport CopyPacks(string target, List<(long Pack, long Length)> packs, Action<long> progress, CancellationToken ct)
+    private BackupReport CopyPacks(string target, List<(long Pack, long Length)> packs, Action<long, long> progress, CancellationToken ct)
     {
         var report = new BackupReport(0, 0, 0, 0, 0);
+        var (done, all) = (0L, packs.Sum(pack => pack.Length));
         foreach (var (pack, length) in packs)
         {
+            progress(done, all);
+            done += length;
             ct.ThrowIfCancellationRequested();
             var (from, to) = (Path.Combine(store, PackLayout.PathOf(pack)), Path.Combine(target, PackLayout.PathOf(pack)));
             if (File.Exists(to) && new FileInfo(to).Length >= length && new FileInfo(to).Length == new FileInfo(from).Length)
@@ -102,7 +106,6 @@ internal sealed class StoreBackup(string store, string catalogPath)
             File.Move(to + ".new", to, overwrite: true);
             Durable.SyncFolder(Path.GetDirectoryName(to)!);
             report = report with { PacksCopied = report.PacksCopied + 1, BytesCopied = report.BytesCopied + new FileInfo(to).Length };
-            progress(report.BytesCopied);
         }
 
         return report;

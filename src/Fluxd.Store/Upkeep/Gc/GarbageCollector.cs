@@ -9,14 +9,17 @@ namespace Fluxd.Store.Upkeep.Gc;
 /// <param name="Copies">The groups of the oldest and the newest kept copy of the catalogue; null without a copy.</param>
 /// <param name="MakeCopy">Makes another.</param>
 /// <param name="RequireRoom">Throws NoSpace when so many bytes should not be written.</param>
+/// <param name="PackBytes">The size of a full pack.</param>
 internal sealed record GcParts(
-    SqliteCatalog Catalog, IPackStore Packs, TimeProvider Clock, Func<(long? Oldest, long? Newest)> Copies, Func<CancellationToken, Task> MakeCopy, Action<long> RequireRoom);
+    SqliteCatalog Catalog, IPackStore Packs, TimeProvider Clock, Func<(long? Oldest, long? Newest)> Copies, Func<CancellationToken, Task> MakeCopy, Action<long> RequireRoom,
+    long PackBytes);
 
 /// <summary>
 /// Finds what nothing refers to and gives its room back, while clients go on. Removes contents, marks, dooms packs that
-/// are all dead, moves what is alive out of those that are mostly dead, and takes away the files of doomed ones. Each
-/// step is a commit of its own, and a crash between any two leaves the old place or the new one, both durable. Why it
-/// can't lose anything: docs/garbage-collection.md. One run at a time, and no scrub beside it.
+/// are all dead, moves what is alive out of those that are mostly dead or short, folding what is there more than once,
+/// and takes away the files of doomed ones. Each step is a commit of its own, and a crash between any two leaves the old
+/// place or the new one, both durable. Why it can't lose anything: docs/garbage-collection.md. One run at a time, and no
+/// scrub beside it.
 /// </summary>
 internal sealed class GarbageCollector(GcParts parts, GcRequest request)
 {
@@ -44,7 +47,7 @@ internal sealed class GarbageCollector(GcParts parts, GcRequest request)
             await marker.MarkAsync(ct);
             var usages = await PackUsage.MeasureAsync(parts.Catalog, marker, ct);
             await Seam(GcSeam.Measured);
-            _report = _report with { BytesDead = usages.Sum(pack => pack.DeadBytes), BytesLive = usages.Sum(pack => pack.LiveBytes) };
+            _report = _report with { BytesDead = usages.Sum(pack => pack.DeadBytes), BytesLive = usages.Sum(pack => pack.LiveBytes), BytesDouble = usages.Sum(pack => pack.DoubleBytes) };
             if (!request.DryRun)
             {
                 await EmptyAllAsync(usages, marker, ct);
@@ -69,64 +72,89 @@ internal sealed class GarbageCollector(GcParts parts, GcRequest request)
 
     private async Task EmptyAllAsync(List<PackUsage> usages, Marker marker, CancellationToken ct)
     {
-        var throttle = new Throttle(request.MoveBytesPerSecond, parts.Clock);
-        var dead = usages.Where(pack => pack.LiveRows == 0).ToList();
-        for (var i = 0; i < dead.Count; i++)
-        {
-            Progress(GcPhase.Dropping, i, dead.Count);
-            await EmptyAsync(dead[i], marker, throttle, ct);
-        }
-
         var (oldest, _) = parts.Copies();
-        var mixed = usages.Where(pack => pack.LiveRows > 0 && pack.DeadShare > UpkeepLimits.CompactAbove && (request.Hurry || pack.LastGroup <= oldest))
-            .OrderByDescending(pack => pack.DeadShare).ToList();
-        for (var i = 0; i < mixed.Count && MayMove(mixed[i]); i++)
-        {
-            Progress(GcPhase.Compacting, i, mixed.Count);
-            await EmptyAsync(mixed[i], marker, throttle, ct);
-        }
+        var choice = PackChoice.Of(usages, pack => request.Hurry || pack.LastGroup <= oldest, parts.PackBytes, request.MoveBytesMax);
+        _report = choice.IsAll ? _report : _report with { Stopped = "As much was moved as one round may; the next goes on." };
+        var throttle = new Throttle(request.MoveBytesPerSecond, parts.Clock);
+        var run = new EmptyingRun(parts.Catalog, parts.Packs, marker, choice.Packs, throttle, parts.RequireRoom, Seam);
+        await EmptyPhaseAsync(GcPhase.Dropping, choice.Dead, run, ct);
+        var left = (await RemoveDeadRowsAsync([.. usages.Where(pack => pack.LiveRows > 0)], run, ct)).ToDictionary(pack => pack.Pack);
+        await EmptyPhaseAsync(GcPhase.Compacting, choice.Mixed.ConvertAll(pack => left[pack.Pack]), run, ct);
+        await EmptyPhaseAsync(GcPhase.Merging, choice.Short.ConvertAll(pack => left[pack.Pack]), run, ct);
     }
 
-    /// <summary>Moving takes room first and gives it back much later.</summary>
-    private bool MayMove(PackUsage pack)
+    private async Task<List<PackUsage>> RemoveDeadRowsAsync(List<PackUsage> packs, EmptyingRun run, CancellationToken ct)
     {
+        if (!HasRoom(packs.Sum(pack => pack.Rows - pack.LiveRows) * UpkeepLimits.RowRecordBytes))
+        {
+            return packs;
+        }
+
+        var rows = new DeadRows(run);
         try
         {
-            parts.RequireRoom(pack.LiveBytes);
-        }
-        catch (FluxException e) when (e.Error == FluxError.NoSpace)
-        {
-            _report = _report with { Stopped = "There is not room enough to move what is alive out of packs that are partly dead." };
-            return false;
-        }
-
-        if (_report.BytesMoved >= request.MoveBytesMax)
-        {
-            _report = _report with { Stopped = "As much was moved as one round may; the next goes on." };
-            return false;
-        }
-
-        return true;
-    }
-
-    private async Task EmptyAsync(PackUsage usage, Marker marker, Throttle throttle, CancellationToken ct)
-    {
-        ct.ThrowIfCancellationRequested();
-        var emptier = new PackEmptier(parts.Catalog, parts.Packs, usage, marker, throttle, Seam);
-        try
-        {
-            var outcome = await emptier.RunAsync(ct);
-            _report = outcome switch
-            {
-                EmptyOutcome.Doomed when usage.LiveRows == 0 => _report with { PacksDropped = _report.PacksDropped + 1 },
-                EmptyOutcome.Doomed => _report with { PacksCompacted = _report.PacksCompacted + 1 },
-                EmptyOutcome.Damaged => _report with { PacksKeptForDamage = _report.PacksKeptForDamage + 1 },
-                _ => _report with { PacksLeft = _report.PacksLeft + 1 },
-            };
+            return await rows.RemoveAsync(packs, ct);
         }
         finally
         {
-            _report = _report with { BytesMoved = _report.BytesMoved + emptier.BytesMoved };
+            _staleKeys.AddRange(rows.StaleKeys);
+        }
+    }
+
+    private async Task EmptyPhaseAsync(GcPhase phase, List<PackUsage> packs, EmptyingRun run, CancellationToken ct)
+    {
+        for (var i = 0; i < packs.Count && (phase == GcPhase.Dropping || HasRoom(packs[i].MovedBytes)); i++)
+        {
+            Progress(phase, i, packs.Count);
+            await EmptyAsync(packs[i], phase, run, ct);
+        }
+    }
+
+    /// <summary>Moving takes room first and gives it back much later; what is only folded needs none.</summary>
+    private bool HasRoom(long bytes)
+    {
+        try
+        {
+            if (bytes > 0)
+            {
+                parts.RequireRoom(bytes);
+            }
+
+            return true;
+        }
+        catch (FluxException e) when (e.Error == FluxError.NoSpace)
+        {
+            NoteNoRoom();
+            return false;
+        }
+    }
+
+    private void NoteNoRoom() => _report = _report with { Stopped = "There is not room enough to move what is alive out of packs that are partly dead." };
+
+    private async Task EmptyAsync(PackUsage usage, GcPhase phase, EmptyingRun run, CancellationToken ct)
+    {
+        ct.ThrowIfCancellationRequested();
+        var emptier = new PackEmptier(run, usage);
+        try
+        {
+            var outcome = await emptier.RunAsync(ct);
+            _report = (outcome, phase) switch
+            {
+                (EmptyOutcome.Doomed, GcPhase.Dropping) => _report with { PacksDropped = _report.PacksDropped + 1 },
+                (EmptyOutcome.Doomed, GcPhase.Merging) => _report with { PacksMerged = _report.PacksMerged + 1 },
+                (EmptyOutcome.Doomed, _) => _report with { PacksCompacted = _report.PacksCompacted + 1 },
+                (EmptyOutcome.Damaged, _) => _report with { PacksKeptForDamage = _report.PacksKeptForDamage + 1 },
+                _ => _report with { PacksLeft = _report.PacksLeft + 1 },
+            };
+        }
+        catch (FluxException e) when (e.Error == FluxError.NoSpace && parts.Catalog.Fault is null)
+        {
+            // Copies that were made already are garbage of the next run.
+            NoteNoRoom();
+        }
+        finally
+        {
+            _report = _report with { BytesMoved = _report.BytesMoved + emptier.BytesMoved, BytesFolded = _report.BytesFolded + emptier.BytesFolded };
             _staleKeys.AddRange(emptier.StaleKeys);
         }
     }

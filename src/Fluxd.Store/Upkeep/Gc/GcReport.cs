@@ -14,7 +14,7 @@ internal sealed record GcRequest
     /// <summary>How long to wait for those who looked before something was condemned; what is not free by then is left for the next run.</summary>
     public TimeSpan TicketWait { get; init; } = UpkeepLimits.TicketWait;
 
-    /// <summary>Bytes that compaction may move in this run.</summary>
+    /// <summary>Bytes that compaction may move or fold in this run.</summary>
     public long MoveBytesMax { get; init; } = long.MaxValue;
 }
 
@@ -31,11 +31,20 @@ internal sealed record GcReport
 
     public long BytesLive { get; init; }
 
+    /// <summary>Of the live bytes, those that are there more than once, each for an owner of its own.</summary>
+    public long BytesDouble { get; init; }
+
     public int PacksDropped { get; init; }
 
     public int PacksCompacted { get; init; }
 
+    /// <summary>Short packs whose chunks were put together.</summary>
+    public int PacksMerged { get; init; }
+
     public long BytesMoved { get; init; }
+
+    /// <summary>Found elsewhere, and given that place.</summary>
+    public long BytesFolded { get; init; }
 
     /// <summary>Packs with a damaged chunk that something refers to: left as they are.</summary>
     public int PacksKeptForDamage { get; init; }
@@ -63,6 +72,7 @@ internal enum GcPhase
     Marking,
     Dropping,
     Compacting,
+    Merging,
     Unlinking,
 }
 
@@ -77,7 +87,9 @@ internal enum GcSeam
     MarkedPage,
     Marked,
     Measured,
+    RowsRemoved,
     ChunksRead,
+    TwinsFound,
     ChunksCopied,
     Swapped,
     DeadRemoved,

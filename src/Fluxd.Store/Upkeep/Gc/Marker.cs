@@ -34,6 +34,9 @@ internal sealed class Marker : IAsyncDisposable
         return marker;
     }
 
+    /// <summary>Chunks from here on are newer than the barrier.</summary>
+    public long Bound => _marks.Bound;
+
     /// <summary>As far as is known off the committer's thread: good for choosing, not for removing.</summary>
     public bool SeemsLive(long chunk) => _marks.IsSet(chunk) || _barrier.IsSet(chunk);
 

@@ -60,15 +60,14 @@ internal sealed class Scrubber(SqliteCatalog catalog, IPackStore packs, TimeProv
             {
                 var rows = Math.Min(UpkeepLimits.PageRows, first + count - at);
                 var chunks = await catalog.ReadAsync(reader => PackChunks.Read(reader, pack, at, rows), ct);
-                report = await CheckAsync(file, chunks, report, throttle, ct);
-                progress(report.Bytes);
+                report = await CheckAsync(file, chunks, report, throttle, progress, ct);
             }
         }
 
         return report;
     }
 
-    private async Task<ScrubReport> CheckAsync(IPackReader? file, List<ChunkRow> chunks, ScrubReport report, Throttle throttle, CancellationToken ct)
+    private async Task<ScrubReport> CheckAsync(IPackReader? file, List<ChunkRow> chunks, ScrubReport report, Throttle throttle, Action<long> progress, CancellationToken ct)
     {
         var (bad, well) = (new List<ChunkRow>(), new List<ChunkRow>());
         var (still, healed) = (0, 0);
@@ -88,6 +87,7 @@ internal sealed class Scrubber(SqliteCatalog catalog, IPackStore packs, TimeProv
 
             file?.DontNeed(chunk.Offset, chunk.Stored);
             report = report with { Chunks = report.Chunks + 1, Bytes = report.Bytes + chunk.Stored };
+            progress(report.Bytes);
             await throttle.SpendAsync(chunk.Stored, ct);
         }
 

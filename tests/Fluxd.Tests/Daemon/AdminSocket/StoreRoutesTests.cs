@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using Fluxd.Daemon.AdminSocket;
 using Fluxd.Store.Upkeep;
+using Fluxd.Store.Upkeep.Check;
+using Fluxd.Store.Upkeep.Copies;
 using Fluxd.Tests.Store.Accounts;
 using Fluxd.Tests.Store.Upkeep;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -35,6 +37,12 @@ public sealed class StoreRoutesTests : UpkeepFixture
             Assert.Contains("newly damaged", (await RunAsync(socket, "store", "scrub", "--bytes-per-second", "0")).Output, StringComparison.Ordinal);
             Assert.Equal(2, (await RunAsync(socket, "store", "fsck")).Code);
         });
+        var verified = await RunAsync("none", "store", "verify", At("backup"));
+        Assert.True(verified.Code == 0 && verified.Output.Contains("0 findings", StringComparison.Ordinal), verified.Output + verified.Error);
+        var damaged = await RunAsync("none", "store", "verify", Home);
+        Assert.Equal(2, damaged.Code);
+        Assert.Contains("/big", damaged.Output, StringComparison.Ordinal);
+        Assert.Equal(1, (await RunAsync("none", "store", "verify", At("nothing here"))).Code);
         Assert.Equal(0, (await RunAsync("none", "store", "restore", At("backup"), At("restored"))).Code);
         Assert.Equal(1, (await RunAsync("none", "store", "restore", At("backup"), At("restored"))).Code);
         await Reopen(At("restored"));
@@ -59,6 +67,42 @@ public sealed class StoreRoutesTests : UpkeepFixture
         Assert.Null(Store.Fault);
         await EverythingReads();
         await IsClean();
+    }
+
+    [Fact(Timeout = 2 * TimeoutMs)]
+    public async Task People_see_how_far_it_is_and_programs_only_the_answer()
+    {
+        await Work();
+        await Reopen();
+        await WithDaemonAsync(async socket =>
+        {
+            var seen = await RunAsync(socket, "store", "scrub", "--bytes-per-second", "2000000");
+            Assert.Contains("MiB read", seen.Error, StringComparison.Ordinal);
+            Assert.Contains("newly damaged", seen.Output, StringComparison.Ordinal);
+            var json = await RunAsync(socket, "store", "scrub", "--bytes-per-second", "2000000", "--json");
+            Assert.Equal((0, ""), (json.Code, json.Error));
+        });
+
+        var checks = new List<string>();
+        await new StoreCheck(Store.CatalogFile, Store.Packs) { Progress = checks.Add }.RunAsync(readData: true, Ct);
+        Assert.Contains(checks, text => text.Contains("MiB read and compared", StringComparison.Ordinal));
+        var packs = new List<(long Done, long All)>();
+        await new StoreBackup(Store.StorePath, Store.CatalogFile).RunAsync(At("backup"), (done, all) => packs.Add((done, all)), Ct);
+        Assert.True(packs.Count > 1 && packs[0].Done == 0 && packs[^1].Done < packs[^1].All);
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_copy_that_a_dead_process_left_unfinished_gives_its_room_back_at_the_start()
+    {
+        await Work();
+        var unfinished = Path.Combine(Store.CopiesPath, "unfinished.db");
+        await File.WriteAllBytesAsync(unfinished, Noise(1, 100_000));
+        await File.WriteAllBytesAsync(unfinished + "-journal", Noise(2, 1_000));
+        await Reopen();
+        Assert.Empty(Directory.GetFiles(Store.CopiesPath, "unfinished*"));
+        await Copies.MakeAsync(Ct);
+        Assert.Empty(Directory.GetFiles(Store.CopiesPath, "unfinished*"));
+        Assert.Single(Copies.List());
     }
 
     [Fact(Timeout = TimeoutMs)]

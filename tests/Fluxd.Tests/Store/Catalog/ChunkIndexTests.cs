@@ -89,6 +89,28 @@ public sealed class ChunkIndexTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
+    public async Task Merges_that_are_cut_off_in_every_life_come_to_an_end_all_the_same()
+    {
+        await Create();
+        AddChunks(300);
+        for (var life = 0; life < 80; life++)
+        {
+            AddChunks(2);
+            _index.MergeStep();
+            Reopen(walKept: 1);
+        }
+
+        Assert.InRange(_index.RecentCount, 0, s_sizes.Recent + (2 * s_sizes.Slice));
+        AssertFindsAll();
+        while (_index.WantsMerge)
+        {
+            _index.MergeStep();
+        }
+
+        AssertFindsAll();
+    }
+
+    [Fact]
     public async Task A_deleted_chunk_is_not_found_wherever_its_key_is()
     {
         await Create();

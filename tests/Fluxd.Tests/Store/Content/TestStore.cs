@@ -15,6 +15,8 @@ namespace Fluxd.Tests.Store.Content;
 /// </summary>
 internal sealed class TestStore : IAsyncDisposable
 {
+    internal const long PackBytes = 8 << 20;
+
     // So small that every few chunks are merged: what a crash interrupts is often a merge.
     private static readonly IndexSizes s_index = new(Recent: 8, Slice: 5, FirstTier: 20);
 
@@ -32,7 +34,14 @@ internal sealed class TestStore : IAsyncDisposable
         }
 
         Packs = new PackStore(disk, manifest.Identity);
-        Catalog = SqliteCatalog.Open(new CatalogOptions(path, TimeProvider.System) { Create = create, Packs = Packs, PackBytes = 8 << 20, Index = index });
+        Catalog = SqliteCatalog.Open(new CatalogOptions(path, TimeProvider.System) 
+        {
+            Create = create,
+            Packs = Packs,
+            PackBytes = PackBytes,
+            Index = index,
+            CopyBeforeMigration = step => $"{path}.before-{step}",
+        });
         Contents = new ContentStore(Catalog, Packs, compression);
     }
 
@@ -53,7 +62,8 @@ internal sealed class TestStore : IAsyncDisposable
     }
 
     /// <summary>What starts after a power cut: the catalogue's file with any beginning of its write-ahead log, and what the disk kept.</summary>
-    internal async Task<TestStore> RestartAfterCut(IDisk disk, double walKept)
+    /// <param name="change">Done to the catalogue before it is opened.</param>
+    internal async Task<TestStore> RestartAfterCut(IDisk disk, double walKept, Action<string>? change = null)
     {
         var path = System.IO.Path.Combine(_folder, $"after-{Guid.NewGuid():n}.db");
         await Abandon();
@@ -64,6 +74,7 @@ internal sealed class TestStore : IAsyncDisposable
             await File.WriteAllBytesAsync(path + "-wal", wal[..(int)(wal.Length * walKept)]);
         }
 
+        change?.Invoke(path);
         return new TestStore(_folder, false, path, disk, _manifest, false, CompressionMode.Auto, s_index);
     }
 

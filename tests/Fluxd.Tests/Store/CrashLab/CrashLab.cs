@@ -1,6 +1,7 @@
 using Fluxd.Core;
 using Fluxd.Core.Uploads;
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Files;
 using Fluxd.Store.Upkeep.Copies;
 using Fluxd.Store.Upkeep.Gc;
@@ -124,7 +125,7 @@ internal static class CrashLab
 
     internal static bool Same(byte[]? a, byte[]? b) => a is null ? b is null : b is not null && a.AsSpan().SequenceEqual(b);
 
-    private static async Task Check(TestStore store, Ledger ledger, string where)
+    internal static async Task Check(TestStore store, Ledger ledger, string where)
     {
         await CheckNames(ledger, name => Find(store, name), where);
         foreach (var (content, bytes) in ledger.Durable)
@@ -170,9 +171,10 @@ internal static class Steps
         return bytes;
     }
 
-    internal static Task Put(TestStore store, Ledger ledger, string name, byte[] bytes) => ledger.Do(name, bytes, async () =>
+    /// <param name="owner">The tree that the bytes are written into: what another has is not found.</param>
+    internal static Task Put(TestStore store, Ledger ledger, string name, byte[] bytes, long owner = 0) => ledger.Do(name, bytes, async () =>
     {
-        await using var sink = store.Contents.Begin();
+        await using var sink = store.Contents.Begin(new ChunkScope(owner, owner));
         await sink.WriteAsync(bytes, CancellationToken.None);
         await sink.SealAsync(
             (db, content) =>
@@ -195,13 +197,33 @@ internal static class Steps
         db => Forget(db, name),
         CancellationToken.None));
 
+    /// <summary>Files between dead ones are moved, what two have is folded, packs go; then once more over what the first run left.</summary>
+    internal static async Task Collected(TestStore store, Ledger ledger)
+    {
+        for (var i = 0; i < 4; i++)
+        {
+            await Put(store, ledger, $"f{i}", Noise(30 + i, 90_000));
+        }
+
+        await Put(store, ledger, "g1", Noise(31, 90_000), owner: 1);
+        await Put(store, ledger, "g3", Noise(33, 90_000), owner: 1);
+        await Remove(store, ledger, "f0");
+        await Remove(store, ledger, "f2");
+        await Collect(store);
+        await Put(store, ledger, "h3", Noise(33, 90_000), owner: 2);
+        await Put(store, ledger, "f1", Noise(30, 90_000));
+        await Remove(store, ledger, "f3");
+        await Collect(store);
+        await Put(store, ledger, "f4", Noise(33, 90_000));
+    }
+
     /// <summary>As the house does it, in a hurry and with a copy of the catalogue where one helps.</summary>
     internal static async Task Collect(TestStore store)
     {
         var copies = new CatalogCopies(store.Path, store.Path + "-snap");
         var parts = new GcParts(
             store.Catalog, store.Packs, TimeProvider.System, () => (copies.OldestGroup, copies.List() is [var newest, ..] ? newest.Group : null),
-            ct => copies.MakeAsync(ct), _ => { });
+            ct => copies.MakeAsync(ct), _ => { }, TestStore.PackBytes);
         await new GarbageCollector(parts, new GcRequest { Hurry = true, MoveBytesPerSecond = 0 }).RunAsync(CancellationToken.None);
     }
 

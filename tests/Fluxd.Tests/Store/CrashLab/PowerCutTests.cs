@@ -29,23 +29,6 @@ public sealed class PowerCutTests(ITestOutputHelper output)
         await Steps.Put(store, ledger, "last", Steps.Noise(7, 3_000));
     }
 
-    /// <summary>Files between dead ones are moved, packs go; then once more over what the first run left.</summary>
-    private static async Task Collected(TestStore store, Ledger ledger)
-    {
-        for (var i = 0; i < 4; i++)
-        {
-            await Steps.Put(store, ledger, $"f{i}", Steps.Noise(30 + i, 90_000));
-        }
-
-        await Steps.Remove(store, ledger, "f0");
-        await Steps.Remove(store, ledger, "f2");
-        await Steps.Collect(store);
-        await Steps.Put(store, ledger, "f1", Steps.Noise(30, 90_000));
-        await Steps.Remove(store, ledger, "f3");
-        await Steps.Collect(store);
-        await Steps.Put(store, ledger, "f4", Steps.Noise(33, 90_000));
-    }
-
     private static async Task ManyAtOnce(TestStore store, Ledger ledger)
     {
         // Each has a ledger of its own until all have ended: the lab's is not for many threads.
@@ -73,7 +56,7 @@ public sealed class PowerCutTests(ITestOutputHelper output)
     public Task Nothing_acknowledged_is_lost_wherever_the_power_goes() => CutEverywhere(OneAfterTheOther);
 
     [Fact(Timeout = TimeoutMs)]
-    public Task Nothing_acknowledged_is_lost_wherever_the_power_goes_while_the_collector_runs() => CutEverywhere(Collected);
+    public Task Nothing_acknowledged_is_lost_wherever_the_power_goes_while_the_collector_runs() => CutEverywhere(Steps.Collected);
 
     [Fact(Timeout = TimeoutMs)]
     public Task Nothing_acknowledged_is_lost_when_many_write_at_once() => CutEverywhere(ManyAtOnce);

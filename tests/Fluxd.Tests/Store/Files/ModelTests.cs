@@ -1,8 +1,13 @@
 using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
+using Fluxd.Store;
+using Fluxd.Store.Upkeep.Check;
+using Fluxd.Store.Upkeep.Copies;
+using Fluxd.Store.Upkeep.Gc;
 using Fluxd.Testing;
 using Fluxd.Testing.Store;
+using Fluxd.Tests.Store.Upkeep;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -21,7 +26,8 @@ public sealed class ModelTests(ITestOutputHelper output) : IAsyncLifetime
     private static readonly CancellationToken Ct = CancellationToken.None;
     private static readonly string[] s_names = ["a", "b", "c", "d"];
 
-    private readonly TestTrees _trees = new();
+    // Small packs: several are full, emptied and gone before a run is over.
+    private readonly TestTrees _trees = new(packBytes: StoreLimits.PackBytesMin);
 
     public Task InitializeAsync() => Task.CompletedTask;
 
@@ -31,7 +37,36 @@ public sealed class ModelTests(ITestOutputHelper output) : IAsyncLifetime
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(0)]
-    public async Task Random_operations_do_what_the_model_does(int seed)
+    public Task Random_operations_do_what_the_model_does(int seed) => RunAsync(seed);
+
+    /// <summary>All bytes of the past are forgotten all the time, so that the collector has much to take away from under the users.</summary>
+    [Theory(Timeout = 240_000)]
+    [InlineData(3)]
+    [InlineData(0)]
+    public async Task Random_operations_do_what_the_model_does_while_garbage_is_collected(int seed)
+    {
+        var users = RunAsync(seed);
+        var (runs, removed, emptied, folded) = (0, 0L, 0, 0L);
+        var copies = new CatalogCopies(Path.Combine(_trees.Folder, "catalog.db"), Path.Combine(_trees.Folder, "snap"));
+        var parts = new GcParts(
+            _trees.Catalog, _trees.Packs, TimeProvider.System, () => copies.List() is [var newest, .., var oldest] ? (oldest.Group, newest.Group) : default,
+            ct => copies.MakeAsync(ct), _ => { }, StoreLimits.PackBytesMin);
+        while (!users.IsCompleted || runs < 2)
+        {
+            await PastEraser.RunAsync(_trees.Catalog);
+            var report = await new GarbageCollector(parts, new GcRequest { Hurry = true, MoveBytesPerSecond = 0 }).RunAsync(Ct);
+            (runs, removed) = (runs + 1, removed + report.ContentsRemoved);
+            (emptied, folded) = (emptied + report.PacksDropped + report.PacksCompacted + report.PacksMerged, folded + report.BytesFolded);
+        }
+
+        await users;
+        output.WriteLine($"{runs} runs, {removed} contents, {emptied} packs, {folded} bytes folded");
+        Assert.True(removed > 10 && emptied > 0, $"{runs} runs, {removed} contents, {emptied} packs");
+        var check = await new StoreCheck(Path.Combine(_trees.Folder, "catalog.db"), _trees.Packs).RunAsync(readData: true, Ct);
+        Assert.True(check.IsClean, string.Join('\n', check.Findings));
+    }
+
+    private async Task RunAsync(int seed)
     {
         seed = seed == 0 ? Environment.TickCount : seed;
         output.WriteLine($"seed {seed}");

@@ -1,4 +1,5 @@
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Catalog.References;
 using Fluxd.Store.Files;
 using Fluxd.Store.Upkeep.Gc;
@@ -32,12 +33,12 @@ public sealed class GcRaceTests(ITestOutputHelper output)
         await using var store = TestStore.Create(new ModelDisk());
         var race = new Race(store, new Random(seed));
         var moments = 0;
-        var (contents, unlinked, moved) = (0L, 0L, 0L);
+        var (contents, unlinked, moved, folded) = (0L, 0L, 0L, 0L);
         // How many moments a run has depends on how much there is to collect: some seeds need more of them.
         for (var run = 0; run < Runs || (moments <= 700 && run < 10 * Runs); run++)
         {
             var parts = new GcParts(
-                store.Catalog, store.Packs, TimeProvider.System, () => (store.Catalog.AppliedGroup, store.Catalog.AppliedGroup), _ => Task.CompletedTask, _ => { });
+                store.Catalog, store.Packs, TimeProvider.System, () => (store.Catalog.AppliedGroup, store.Catalog.AppliedGroup), _ => Task.CompletedTask, _ => { }, TestStore.PackBytes);
             var collector = new GarbageCollector(parts, new GcRequest { Hurry = true, MoveBytesPerSecond = 0, TicketWait = TimeSpan.Zero })
             {
                 Seam = async _ =>
@@ -47,14 +48,15 @@ public sealed class GcRaceTests(ITestOutputHelper output)
                 },
             };
             var report = await collector.RunAsync(Ct);
-            (contents, unlinked, moved) = (contents + report.ContentsRemoved, unlinked + report.PacksUnlinked, moved + report.BytesMoved);
+            (contents, unlinked) = (contents + report.ContentsRemoved, unlinked + report.PacksUnlinked);
+            (moved, folded) = (moved + report.BytesMoved, folded + report.BytesFolded);
             await race.CheckAsync($"seed {seed}, run {run}");
         }
 
         await race.EndAsync();
-        output.WriteLine($"{moments} moments, {race.Steps} steps; {contents} contents and {unlinked} packs went, {moved} bytes were moved");
+        output.WriteLine($"{moments} moments, {race.Steps} steps; {contents} contents and {unlinked} packs went, {moved} bytes were moved, {folded} folded");
         Assert.True(moments > 700 && race.Steps > 700, $"{moments} moments, {race.Steps} steps");
-        Assert.True(contents > 30 && unlinked > 10 && moved > 0, $"{contents} contents, {unlinked} packs, {moved} bytes");
+        Assert.True(contents > 30 && unlinked > 10 && moved > 0 && folded > 0, $"{contents} contents, {unlinked} packs, {moved} bytes moved, {folded} folded");
         Assert.Null(store.Catalog.Fault);
     }
 
@@ -129,13 +131,20 @@ public sealed class GcRaceTests(ITestOutputHelper output)
             });
         }
 
+        /// <summary>Each writes its own copy of what the others have: to be folded.</summary>
+        private ChunkScope Owner()
+        {
+            var owner = random.Next(1, 4);
+            return new ChunkScope(owner, owner);
+        }
+
         private byte[] RandomBytes() => [.. Enumerable.Range(0, random.Next(1, 4)).SelectMany(_ => _pieces[random.Next(_pieces.Length)])];
 
         /// <summary>Bytes first, the name later: what is written in between is in no row but its own.</summary>
         private IEnumerable<Func<Task>> Write(int name)
         {
             var bytes = RandomBytes();
-            var sink = store.Contents.Begin();
+            var sink = store.Contents.Begin(Owner());
             yield return () => sink.WriteAsync(bytes, Ct).AsTask();
             yield return () => PublishAsync(sink, name, bytes);
         }
@@ -143,7 +152,7 @@ public sealed class GcRaceTests(ITestOutputHelper output)
         private IEnumerable<Func<Task>> WriteSlowly(int name)
         {
             var (first, second) = (RandomBytes(), RandomBytes());
-            var sink = store.Contents.Begin();
+            var sink = store.Contents.Begin(Owner());
             yield return () => sink.WriteAsync(first, Ct).AsTask();
             yield return () => sink.FlushAsync((_, content, _) => content, Ct);
             yield return () => sink.WriteAsync(second, Ct).AsTask();
@@ -187,7 +196,7 @@ public sealed class GcRaceTests(ITestOutputHelper output)
             {
                 if (below is not null)
                 {
-                    sink = store.Contents.Begin();
+                    sink = store.Contents.Begin(Owner());
                     await sink.AppendAsync(below.Content.Id, 0, below.Content.Size, Ct);
                 }
             };

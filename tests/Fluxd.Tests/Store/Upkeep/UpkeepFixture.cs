@@ -5,6 +5,7 @@ using Fluxd.Store.Catalog.Sqlite;
 using Fluxd.Store.Disk;
 using Fluxd.Store.Files;
 using Fluxd.Store.Packs;
+using Fluxd.Store.Packs.Codecs;
 using Fluxd.Store.Upkeep.Check;
 using Fluxd.Store.Upkeep.Copies;
 using Fluxd.Store.Upkeep.Gc;
@@ -15,10 +16,15 @@ using Xunit;
 
 namespace Fluxd.Tests.Store.Upkeep;
 
-/// <summary>A real store in a temporary folder with small packs, Anna's files in it, and short words for upkeep.</summary>
+/// <summary>
+/// A real store in a temporary folder with small packs, Anna's files in it, and short words for upkeep. A path that
+/// begins with "bert:" is one of Bert's.
+/// </summary>
 public abstract class UpkeepFixture : IAsyncLifetime
 {
     protected const int TimeoutMs = 60_000;
+
+    private const string Berts = "bert:";
 
     protected static readonly CancellationToken Ct = CancellationToken.None;
 
@@ -57,27 +63,34 @@ public abstract class UpkeepFixture : IAsyncLifetime
         return bytes;
     }
 
-    protected async Task OpenAsync(string path)
+    protected async Task OpenAsync(string path, CompressionMode compression = CompressionMode.Auto, TimeProvider? clock = null)
     {
-        Store = FluxdStore.Open(new StoreOptions { Path = path });
-        var anna = new UserInfo { Id = People.Anna.UserId, Name = People.Anna.UserName, State = UserState.Active, CreatedAt = FileTime.Now(TimeProvider.System) };
+        Store = FluxdStore.Open(new StoreOptions { Path = path, Compression = compression, Clock = clock ?? TimeProvider.System });
+        UserInfo[] users = [.. new[] { People.Anna, People.Bert }.Select(who => new UserInfo
+        {
+            Id = who.UserId, Name = who.UserName, State = UserState.Active, CreatedAt = FileTime.Now(TimeProvider.System),
+        })];
         Trees = await TreeServices.OpenAsync(
             new TreeParts(
-                Store.Catalog, Store.Contents, Store.Disk, new AccountView(id => id == anna.Id ? anna : null, _ => []), TimeProvider.System,
+                Store.Catalog, Store.Contents, Store.Disk, new AccountView(id => Array.Find(users, user => user.Id == id), _ => []), TimeProvider.System,
                 () => new RetentionPolicy(), () => true),
             Ct);
     }
 
-    protected async Task Reopen(string? path = null)
+    protected async Task Reopen(string? path = null, CompressionMode compression = CompressionMode.Auto, TimeProvider? clock = null)
     {
         await Store.DisposeAsync();
-        await OpenAsync(path ?? Home);
+        await OpenAsync(path ?? Home, compression, clock);
     }
+
+    private static (Principal Who, FilePath Path) Spot(string path) =>
+        path.StartsWith(Berts, StringComparison.Ordinal) ? (People.Bert, FilePath.Parse(path[Berts.Length..])) : (People.Anna, FilePath.Parse(path));
 
     protected async Task Put(string path, byte[] bytes)
     {
         var request = new OpenRequest { Access = OpenAccess.Write, Create = true, Truncate = true };
-        await using var file = await Trees.Files.OpenAsync(People.Anna, FilePath.Parse(path), request, Ct);
+        var (who, at) = Spot(path);
+        await using var file = await Trees.Files.OpenAsync(who, at, request, Ct);
         await file.WriteAsync(0, bytes, Ct);
         await file.CloseAsync(Ct);
         Written[path] = bytes;
@@ -85,7 +98,8 @@ public abstract class UpkeepFixture : IAsyncLifetime
 
     protected async Task<byte[]> Get(string path)
     {
-        await using var file = await Trees.Files.OpenAsync(People.Anna, FilePath.Parse(path), new OpenRequest { Access = OpenAccess.Read }, Ct);
+        var (who, at) = Spot(path);
+        await using var file = await Trees.Files.OpenAsync(who, at, new OpenRequest { Access = OpenAccess.Read }, Ct);
         var bytes = new byte[Written[path].Length + 1];
         var got = 0;
         while (await file.ReadAsync(got, bytes.AsMemory(got), Ct) is > 0 and var count)
@@ -132,46 +146,25 @@ public abstract class UpkeepFixture : IAsyncLifetime
 
     internal Task<ScrubReport> Scrub() => new Scrubber(Store.Catalog, Store.Packs, TimeProvider.System, bytesPerSecond: 0).RunAsync(FileTime.Now(TimeProvider.System), long.MaxValue, _ => { }, Ct);
 
-    /// <summary>Removed for good: nothing in the trash, no older versions.</summary>
-    protected Task ForgetThePast() => Store.Catalog.WriteAsync(
-        db =>
-        {
-            var trash = new List<long>();
-            using (var rows = db.Sql("SELECT node FROM trash"))
-            {
-                while (rows.Step())
-                {
-                    trash.Add(rows.Long(0));
-                }
-            }
-
-            foreach (var node in trash)
-            {
-                while (!Purge.TrashSlice(db, node))
-                {
-                }
-            }
-
-            db.Run("DELETE FROM version WHERE replaced IS NOT NULL");
-        },
-        Ct);
+    protected Task ForgetThePast() => PastEraser.RunAsync(Store.Catalog);
 
     protected async Task Remove(string path)
     {
-        await Trees.Files.RemoveFileAsync(People.Anna, FilePath.Parse(path), Precondition.None, Ct);
+        var (who, at) = Spot(path);
+        await Trees.Files.RemoveFileAsync(who, at, Precondition.None, Ct);
         Written.Remove(path);
     }
 
     internal GcParts GcParts => new(
         Store.Catalog, Store.Packs, TimeProvider.System,
-        () => (Copies.OldestGroup, Copies.List() is [var newest, ..] ? newest.Group : null), ct => Copies.MakeAsync(ct), _ => { });
+        () => (Copies.OldestGroup, Copies.List() is [var newest, ..] ? newest.Group : null), ct => Copies.MakeAsync(ct), _ => { }, StoreLimits.PackBytesMin);
 
     internal Task<GcReport> Gc(bool hurry = true, bool dryRun = false, Func<GcSeam, ValueTask>? seam = null) =>
         new GarbageCollector(GcParts, new GcRequest { Hurry = hurry, DryRun = dryRun, MoveBytesPerSecond = 0 }) { Seam = seam ?? (_ => default) }.RunAsync(Ct);
 
     internal long PackFileBytes => Store.Packs.List().Sum(pack => pack.Length);
 
-    internal Task<BackupReport> Backup(string to) => new StoreBackup(Store.StorePath, Store.CatalogFile).RunAsync(At(to), _ => { }, Ct);
+    internal Task<BackupReport> Backup(string to) => new StoreBackup(Store.StorePath, Store.CatalogFile).RunAsync(At(to), (_, _) => { }, Ct);
 
     /// <summary>Changes one byte in the middle of a chunk that a file's newest version is made of. The store is opened anew, so that packs are sealed.</summary>
     protected async Task Flip(string path)
