@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Fluxd.Store.Disk;
 using Fluxd.Store.Packs;
 
@@ -92,6 +93,7 @@ internal sealed class CommitLog : IDisposable
     /// room back; a pack with nothing committed goes. Those that can't be closed now are closed at the next start.
     /// </summary>
     /// <returns>All of them could be cut: nothing of the failed group is on the disk.</returns>
+    [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "Whatever it was: the caller writes no more before the next start has looked.")]
     internal bool CloseSuspects(out List<(long Pack, long Length)> closed)
     {
         closed = [];
@@ -109,7 +111,7 @@ internal sealed class CommitLog : IDisposable
                     closed.Add((pack, committed));
                 }
             }
-            catch (Exception e) when (e is DiskException or PackDamagedException)
+            catch (Exception)
             {
                 // The disk is full or in trouble: the next start has another look.
                 all &= isCut;
