@@ -26,7 +26,9 @@ public sealed class FoldTests : UpkeepFixture
         var report = await Gc();
 
         Assert.True(dry.BytesDouble > Much / 2 && dry.BytesFolded == 0, dry.ToString());
-        Assert.True(report.BytesFolded >= Much && report.PacksWaiting == 0, report.ToString());
+
+        // A pack where one's end lies before the other's beginning may have too little that is double to be worth it.
+        Assert.True(report.BytesFolded > Much * 7L / 8 && report.PacksWaiting == 0, report.ToString());
         Assert.True(PackFileBytes < Much + (Much / 8), $"{PackFileBytes}: {report}");
         await EverythingReads();
         await IsClean();
