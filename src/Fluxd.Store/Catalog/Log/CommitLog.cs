@@ -155,8 +155,6 @@ internal sealed class CommitLog : IDisposable
 
         internal List<TrailerInfo> Run(IReadOnlyList<StagedChunks> staged, int schema, long previous, ReadOnlyMemory<byte> changes)
         {
-            // An attempt that failed where a pack was to be made leaves what it had not appended yet.
-            log._joined.Clear();
             foreach (var lane in staged.GroupBy(chunks => chunks.Lane))
             {
                 AppendLane(log._lanes[lane.Key], lane);
