@@ -28,7 +28,9 @@ internal static class TreeIngest
                     await PutAsync(store.Trees.Files, file, path, buffer);
                 }
             })).ToArray();
-            foreach (var directory in Directory.EnumerateDirectories(source, "*", SearchOption.AllDirectories).Prepend(source).Order(StringComparer.Ordinal))
+            var directories = Directory.EnumerateDirectories(source, "*", SearchOption.AllDirectories).Prepend(source).Order(StringComparer.Ordinal).ToList();
+            await MakeFoldersAsync(store.Trees.Files, directories.ConvertAll(directory => PathOf(source, directory)));
+            foreach (var directory in directories)
             {
                 var known = await KnownAsync(store.Trees.Files, PathOf(source, directory));
                 foreach (var file in new DirectoryInfo(directory).EnumerateFiles().OrderBy(file => file.Name, StringComparer.Ordinal))
@@ -65,10 +67,18 @@ internal static class TreeIngest
 
     private static FileTime TimeOf(FileInfo file) => FileTime.From(file.LastWriteTimeUtc);
 
+    /// <summary>As the files: many at a time, only the parents first.</summary>
+    private static async Task MakeFoldersAsync(IFiles files, IEnumerable<FilePath> folders)
+    {
+        foreach (var level in folders.GroupBy(folder => folder.Names.Length).OrderBy(level => level.Key))
+        {
+            await Parallel.ForEachAsync(level, new ParallelOptions { MaxDegreeOfParallelism = Workers }, async (folder, ct) =>
+                await files.MakeFolderAsync(OpenStore.Who, folder, null, parents: true, ct));
+        }
+    }
+
     private static async Task<Dictionary<string, (long Size, FileTime Time)>> KnownAsync(IFiles files, FilePath folder)
     {
-        var made = await files.MakeFolderAsync(OpenStore.Who, folder, null, parents: true, CancellationToken.None);
-        _ = made;
         var known = new Dictionary<string, (long, FileTime)>();
         for (string? cursor = null; ;)
         {

@@ -32,6 +32,9 @@ internal sealed class BufferPool
     /// <summary>The most that was ever out at once.</summary>
     internal long Peak { get; private set; }
 
+    /// <summary>Kept for the next. With what is out it stays within the budget.</summary>
+    internal long Spare => Interlocked.Read(ref _spareBytes);
+
     internal int Waiting
     {
         get
@@ -105,8 +108,9 @@ internal sealed class BufferPool
             _rented -= buffer.Length;
             _returning -= announced ? buffer.Length : 0;
 
-            // What lies here counts too: a burst's buffers go back to the runtime.
-            if (buffer.Length > 0 && _spareBytes + buffer.Length <= _bytesMax / 4)
+            // While there is work, what comes back is kept for the next: as garbage it would stand beside what is out until the
+            // runtime looks for it, and the budget would bound half of what is used.
+            if (buffer.Length > 0 && _rented + _spareBytes + buffer.Length <= _bytesMax)
             {
                 _spareBytes += buffer.Length;
                 if (!_spare.TryGetValue(buffer.Length, out var spare))
@@ -115,6 +119,12 @@ internal sealed class BufferPool
                 }
 
                 spare.Push(buffer);
+            }
+
+            if (_rented <= _bytesMax / 16)
+            {
+                // A burst is over: most of its buffers go back to the runtime.
+                Shed(_bytesMax / 4);
             }
 
             Serve();
@@ -219,9 +229,22 @@ internal sealed class BufferPool
                 _spareBytes -= length;
                 return buffer;
             }
+
+            Shed(Math.Max(0, _bytesMax - _rented));
         }
 
         return GC.AllocateUninitializedArray<byte>(length);
+    }
+
+    /// <summary>Lets go of spare buffers until so many bytes are left.</summary>
+    private void Shed(long bytes)
+    {
+        while (_spareBytes > bytes)
+        {
+            var (length, spare) = _spare.First(lengths => lengths.Value.Count > 0);
+            _ = spare.Pop();
+            _spareBytes -= length;
+        }
     }
 
     private sealed record Waiter(int Length)

@@ -268,7 +268,7 @@ internal sealed partial class ContentSink
     private async Task PrepareAsync(Extent extent, byte[] buffer, ChunkClass chunkClass, byte[]? room)
     {
         var hashes = extent.Hash(buffer);
-        if (_store.Compression != CompressionMode.Off && room is not null)
+        if (room is not null && ChunkEncoder.Tries(chunkClass, _store.Compression))
         {
             extent.Compress(chunkClass, _store.Compression, await KnownAsync(hashes), room);
         }

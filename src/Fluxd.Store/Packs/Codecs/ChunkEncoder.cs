@@ -25,7 +25,7 @@ internal static class ChunkEncoder
         ReadOnlySpan<byte> raw, ChunkClass chunkClass, CompressionMode mode, Span<byte> destination, out int length)
     {
         length = raw.Length;
-        if (!Zstd.IsAvailable || raw.Length < SmallestTried || !IsWorthTrying(raw, chunkClass, mode, destination))
+        if (!Tries(chunkClass, mode) || raw.Length < SmallestTried || !IsWorthTrying(raw, mode, destination))
             return ChunkCodec.Raw;
         var stored = Zstd.TryCompress(raw, destination[..Worthwhile(raw.Length)]);
         if (stored == 0)
@@ -34,15 +34,14 @@ internal static class ChunkEncoder
         return ChunkCodec.Zstd;
     }
 
+    /// <summary>False: chunks of this class are all stored as they are.</summary>
+    public static bool Tries(ChunkClass chunkClass, CompressionMode mode) =>
+        Zstd.IsAvailable && (mode == CompressionMode.On || (mode == CompressionMode.Auto && chunkClass != ChunkClass.Media));
+
     /// <summary>The longest compressed form that is worth keeping.</summary>
     private static int Worthwhile(int length) => length - (length + 7) / 8;
 
-    private static bool IsWorthTrying(ReadOnlySpan<byte> raw, ChunkClass chunkClass, CompressionMode mode, Span<byte> scratch) => mode switch
-    {
-        CompressionMode.Off => false,
-        CompressionMode.On => true,
-        _ when chunkClass == ChunkClass.Media => false,
-        _ when raw.Length <= ProbeFrom => true,
-        _ => Zstd.TryCompress(raw.Slice((raw.Length - ProbeBytes) / 2, ProbeBytes), scratch[..Worthwhile(ProbeBytes)]) > 0,
-    };
+    private static bool IsWorthTrying(ReadOnlySpan<byte> raw, CompressionMode mode, Span<byte> scratch) =>
+        mode == CompressionMode.On || raw.Length <= ProbeFrom
+        || Zstd.TryCompress(raw.Slice((raw.Length - ProbeBytes) / 2, ProbeBytes), scratch[..Worthwhile(ProbeBytes)]) > 0;
 }

@@ -96,6 +96,27 @@ public sealed class BudgetTests
         Assert.NotNull(pool.TryRent(1));
     }
 
+    [Fact]
+    public void What_comes_back_is_used_again_and_most_of_it_goes_when_a_burst_is_over()
+    {
+        var pool = new BufferPool(Budget);
+        const int size = Budget / 32;
+        var burst = Enumerable.Range(0, 32).Select(_ => pool.Rent(size)).ToList();
+        burst.Take(24).ToList().ForEach(buffer => pool.Return(buffer));
+        Assert.Equal(24 * size, pool.Spare);
+        var again = pool.Rent(size);
+        Assert.Contains(burst.Take(24), buffer => ReferenceEquals(buffer, again));
+
+        // One of another length: what lies here makes room for it.
+        pool.Return(again);
+        var other = pool.Rent(12 * size);
+        Assert.True(pool.Rented + pool.Spare <= Budget, $"{pool.Rented} out, {pool.Spare} spare");
+        pool.Return(other);
+        burst.Skip(24).ToList().ForEach(buffer => pool.Return(buffer));
+        Assert.Equal(0, pool.Rented);
+        Assert.True(pool.Spare <= Budget / 4, $"{pool.Spare}");
+    }
+
     private static bool Same(byte[] expected, byte[] actual) => expected.AsSpan().SequenceEqual(actual);
 
     private static ContentStore Contents(TestStore store)
