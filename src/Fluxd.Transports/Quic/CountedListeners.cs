@@ -93,6 +93,7 @@ internal sealed class CountedListeners(IMultiplexedConnectionListenerFactory inn
             try
             {
                 await inner.DisposeAsync();
+                await base.DisposeAsync();
             }
             finally
             {

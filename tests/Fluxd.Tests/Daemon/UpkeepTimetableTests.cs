@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Fluxd.Daemon;
 using Fluxd.Daemon.Config;
-using Fluxd.Store;
 using Fluxd.Store.Upkeep;
 using Fluxd.Testing;
 using Fluxd.Tests.Store.Upkeep;

@@ -34,7 +34,7 @@ internal sealed class TestStore : IAsyncDisposable
         }
 
         Packs = new PackStore(disk, manifest.Identity);
-        Catalog = SqliteCatalog.Open(new CatalogOptions(path, TimeProvider.System) 
+        Catalog = SqliteCatalog.Open(new CatalogOptions(path, TimeProvider.System)
         {
             Create = create,
             Packs = Packs,

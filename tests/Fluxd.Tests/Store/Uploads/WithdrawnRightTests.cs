@@ -2,7 +2,6 @@ using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
 using Fluxd.Core.Uploads;
-using Fluxd.Testing.Store;
 using Fluxd.Tests.Store.Files;
 using Xunit;
 

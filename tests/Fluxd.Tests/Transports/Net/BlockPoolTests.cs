@@ -1,4 +1,3 @@
-using System.Buffers;
 using Fluxd.Transports.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;

@@ -7,7 +7,6 @@ using Fluxd.Transports.Quic.Engine;
 using Fluxd.Transports.Quic.Kestrel;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
