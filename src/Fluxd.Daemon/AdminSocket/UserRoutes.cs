@@ -148,12 +148,17 @@ internal sealed class UserRoutes
                 UserName = AdminCall.Route(context, "name"),
                 Scopes = AdminRecordsOf.ScopesOf(request.Scopes),
                 Name = request.Name ?? "",
-                PathPrefix = FilePath.Parse(request.PathPrefix ?? "/"),
+                PathPrefix = PrefixOf(request.PathPrefix ?? "/"),
                 ExpiresAt = request.ExpiresAt is { } time ? FileTime.From(time) : null,
             },
             context.RequestAborted);
         await AdminCall.AnswerAsync(context, new TokenAnswer(AdminRecordsOf.Token(token.Token), token.Secret), AdminJson.Default.TokenAnswer);
     }
+
+    /// <summary>What a key may reach is written out: a ".." too many would make it the whole home.</summary>
+    private static FilePath PrefixOf(string path) => path.Split('/').Contains("..")
+        ? throw FluxException.Invalid($"\"{path}\" goes up by \"..\"; name the folder that the key is for, from the top: /photos/2026")
+        : FilePath.Parse(path);
 
     private async Task RevokeTokenAsync(HttpContext context)
     {

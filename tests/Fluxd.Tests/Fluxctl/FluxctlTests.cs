@@ -164,6 +164,7 @@ public sealed class FluxctlTests : IAsyncLifetime
             (1, "private key", "-----BEGIN OPENSSH PRIVATE KEY-----\nx\n", ["keys", "add", "anna", "-"]),
             (1, "is no scope", "", ["tokens", "create", "anna", "--scope", "fly"]),
             (2, "--scope", "", ["tokens", "create", "anna"]),
+            (1, "goes up by", "", ["tokens", "create", "anna", "--scope", "read", "--path", "photos/../.."]),
             (2, "is no time", "", ["tokens", "create", "anna", "--scope", "read", "--expires", "soon"]),
             (1, "no administrator", "", ["tokens", "create", "anna", "--scope", "admin"]),
             (1, "is no right", "", ["folders", "grant", "x", "anna", "fly"]),
