@@ -202,7 +202,7 @@ internal sealed partial class Composition : IAsyncDisposable
             new LibraryChecks(now),
             new SecurityChecks(() => _config.Current, _config.File, _state.Path, Environment.GetEnvironmentVariable("JOURNAL_STREAM") is not null),
             new TlsChecks(() => _config.Current, _certificates, TimeProvider.System),
-            new NetworkChecks(() => _config.Current, frontends),
+            new NetworkChecks(() => _config.Current, frontends) { LinksGiven = () => _links.Given },
             new LimiterChecks(() => _config.Current, () => Identity.PenaltiesNow),
             new StoreChecks(_upkeep, TimeProvider.System),
             new AccountChecks(Identity.Accounts),

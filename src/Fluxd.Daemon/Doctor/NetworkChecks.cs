@@ -20,6 +20,9 @@ internal sealed class NetworkChecks(Func<FluxdConfig> config, Func<IReadOnlyList
     /// <summary>False where it looks on behalf of a daemon that is not there: then ports ought to be free, and nobody is let in.</summary>
     public bool IsRunning { get; init; } = true;
 
+    /// <summary>The congestion control that connections from beyond the local network really got, and how many did.</summary>
+    public Func<IReadOnlyDictionary<string, long>> LinksGiven { get; init; } = static () => new Dictionary<string, long>();
+
     public async ValueTask<IReadOnlyList<CheckRecord>> RunAsync(CancellationToken ct)
     {
         var now = config();
@@ -102,8 +105,8 @@ internal sealed class NetworkChecks(Func<FluxdConfig> config, Func<IReadOnlyList
             : Check.Bad(name, $"{wide} in [http] trusted_proxies: everybody may claim any address, and so slip every limit.", "[http] trusted_proxies = [\"ADDRESS OF THE PROXY\"], then: fluxctl reload");
     }
 
-    /// <summary>Asks the kernel the way each connection will: lists in /proc don't show what this user may have.</summary>
-    private static CheckRecord Congestion(NetConfig net)
+    /// <summary>Asks the kernel the way each connection will (lists in /proc don't show what this user may have), and tells what they got.</summary>
+    private CheckRecord Congestion(NetConfig net)
     {
         const string name = "network.congestion";
         if (!OperatingSystem.IsLinux() || net.Congestion is not ("auto" or "bbr"))
@@ -115,15 +118,19 @@ internal sealed class NetworkChecks(Func<FluxdConfig> config, Func<IReadOnlyList
         try
         {
             socket.SetRawSocketOption(Tcp, TcpCongestion, Encoding.ASCII.GetBytes("bbr"));
-            return Check.Good(name, "Transfers beyond the local network get BBR.");
+            return Check.Good(name, "Transfers beyond the local network get BBR." + Given());
         }
         catch (SocketException)
         {
             return Check.Warning(
-                name, "The kernel doesn't give BBR: transfers over distant, lossy links are slow.",
+                name, "The kernel doesn't give BBR: transfers over distant, lossy links are slow." + Given(),
                 "echo tcp_bbr | sudo tee /etc/modules-load.d/fluxd.conf && sudo modprobe tcp_bbr && sudo sysctl -w net.ipv4.tcp_allowed_congestion_control=\"reno cubic bbr\"");
         }
     }
+
+    private string Given() => LinksGiven() is { Count: > 0 } given
+        ? $" Such connections since the start: {string.Join(", ", given.OrderByDescending(pair => pair.Value).Select(pair => $"{pair.Value} got {pair.Key}"))}."
+        : IsRunning ? " There was no such connection since the start." : "";
 
     private static async Task<CheckRecord> PublicNameAsync(string publicUrl, CancellationToken ct)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -17,6 +18,11 @@ public sealed class LinkTuning(CongestionControl congestion, NetworkLocality loc
     private const int TcpCongestion = 13;
     private const int NameBytesMax = 16;
 
+    private readonly ConcurrentDictionary<string, long> _given = new();
+
+    /// <summary>What those connections got for which something was asked: algorithms of the kernel, and how many connections each had.</summary>
+    public IReadOnlyDictionary<string, long> Given => _given;
+
     /// <summary>Call once, when the connection is accepted. Returns the algorithm's name where it can be known, for log and bench.</summary>
     public string Apply(Socket socket, IPAddress peer)
     {
@@ -26,12 +32,19 @@ public sealed class LinkTuning(CongestionControl congestion, NetworkLocality loc
             return "";
         }
 
-        if (Wanted(peer) is { } name)
+        var wanted = Wanted(peer);
+        if (wanted is not null)
         {
-            TrySet(socket, TcpCongestion, Encoding.ASCII.GetBytes(name));
+            TrySet(socket, TcpCongestion, Encoding.ASCII.GetBytes(wanted));
         }
 
-        return Current(socket);
+        var name = Current(socket);
+        if (wanted is not null && name.Length > 0)
+        {
+            _given.AddOrUpdate(name, 1, static (_, count) => count + 1);
+        }
+
+        return name;
     }
 
     /// <summary>

@@ -157,6 +157,19 @@ public sealed class NetworkChecksTests : IDisposable
         Is(await new TlsChecks(() => quiet, certificate, TimeProvider.System).RunAsync(default), "tls.certificate", CheckState.Skipped);
     }
 
+    [Theory(Timeout = 60_000)]
+    [InlineData(0, 0, "There was no such connection since the start.")]
+    [InlineData(3, 12, "Such connections since the start: 12 got bbr, 3 got cubic.")]
+    public async Task What_distant_connections_really_got_is_told(int cubic, int bbr, string said)
+    {
+        var given = new Dictionary<string, long> { ["cubic"] = cubic, ["bbr"] = bbr }.Where(pair => pair.Value > 0).ToDictionary();
+
+        var checks = await new NetworkChecks(() => new FluxdConfig(), () => []) { LinksGiven = () => given }.RunAsync(default);
+
+        var found = checks.Single(check => check.Name == "network.congestion");
+        Assert.True(found.State == CheckState.Skipped || found.Found.EndsWith(said, StringComparison.Ordinal), found.Found);
+    }
+
     private static async Task<IReadOnlyList<CheckRecord>> CheckAsync(FluxdConfig config, params (string Name, string Endpoint)[] listening) =>
         await new NetworkChecks(() => config, () => [.. listening.Select(entry => new Listener(entry.Name, entry.Endpoint))]).RunAsync(default);
 

@@ -29,9 +29,11 @@ public sealed class LinkTuningTests
         using var link = await Link.OpenAsync();
         var expected = wanted is not null && IsPossible(link.Client, wanted) ? wanted : Setting("tcp_congestion_control");
 
-        var name = new LinkTuning(setting, new NetworkLocality([])).Apply(link.Server, near ? Near : Far);
+        var tuning = new LinkTuning(setting, new NetworkLocality([]));
+        var name = tuning.Apply(link.Server, near ? Near : Far);
 
         Assert.Equal(expected, name);
+        Assert.Equal(wanted is null ? [] : [KeyValuePair.Create(expected, 1L)], tuning.Given);
         Assert.True(link.Server.NoDelay);
     }
 
