@@ -11,10 +11,10 @@ def free_port():
 
 
 class Server:
-    def __init__(self, name, command, ports, log):
+    def __init__(self, name, command, ports, log, cwd=None):
         self.name, self.log = name, log
         with open(log, "w") as file:
-            self.process = subprocess.Popen(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen(command, stdout=file, stderr=file, stdin=subprocess.DEVNULL, cwd=cwd)
         for port in ports:
             self.wait_for(lambda: self.answers(port))
 

@@ -1,6 +1,7 @@
 """The runner of bench/sftp.sh: starts the four servers, measures them in turns, prints and writes the table."""
-import asyncio, contextlib, os, re, shutil, signal, socket, subprocess, sys, tempfile, threading, time
+import asyncio, os, re, shutil, subprocess, tempfile, threading, time
 from report import Report, middle
+from server import Server as Process, free_port
 
 ROUNDS = int(os.environ.get("ROUNDS", 5))
 SIZE_MB = int(os.environ.get("SIZE_MB", 1024))
@@ -9,7 +10,6 @@ SESSIONS = int(os.environ.get("SESSIONS", 1000))
 ONLY = os.environ.get("ONLY", "large,small,login,idle").split(",")
 PARALLEL = 8
 CIPHERS = ("aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com")
-TICK = os.sysconf("SC_CLK_TCK")
 
 scratch = tempfile.mkdtemp(prefix="fluxd-bench-", dir=os.environ.get("TMPDIR", "/var/tmp"))
 memory = tempfile.mkdtemp(prefix="fluxd-bench-", dir="/dev/shm")  # what clients send: no disk in their way
@@ -22,73 +22,42 @@ def run(*command, **options):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900, **options).stdout
 
 
-class Server:
+class Server(Process):
     """One server process with its folder. Its files are seen under `root` over SFTP and, where it keeps them as files, under `folder`."""
-    port, user, root, folder, ciphers = 0, "root", "", None, CIPHERS
+    port, user, root, folder, ciphers, forks = 0, "root", "", None, CIPHERS, False
 
     def __init__(self, name):
         self.name, self.home = name, f"{scratch}/{name}-{time.monotonic_ns()}"
         os.makedirs(self.home)
 
     def launch(self, *command):
-        self.log = open(f"{self.home}/log", "w")
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT, cwd=self.home)
-        if self.port:
-            for _ in range(200):
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
-                    return self
-                if self.process.poll() is not None:
-                    break
-                time.sleep(0.05)
-            sys.exit(f"{self.name} did not start: {open(self.log.name).read()}")
+        super().__init__(self.name, command, [self.port] if self.port else [], f"{self.home}/log", cwd=self.home)
         return self
 
     def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+        super().stop()
         shutil.rmtree(self.home, ignore_errors=True)
 
-    def tree(self):
-        """The process and what it forked."""
-        found, todo = [], [self.process.pid]
-        while todo:
-            pid = todo.pop()
-            found.append(pid)
-            with contextlib.suppress(OSError):
-                for task in os.listdir(f"/proc/{pid}/task"):
-                    todo += [int(child) for child in open(f"/proc/{pid}/task/{task}/children").read().split()]
-        return found
-
     def cpu(self):
-        """User and system seconds, with those of forked sessions, which count once they have ended."""
+        """With that of forked sessions, which counts once they have ended."""
         deadline = time.monotonic() + 10
         while self.forks and len(self.tree()) > 1 and time.monotonic() < deadline:
             time.sleep(0.01)
-        fields = open(f"/proc/{self.process.pid}/stat").read().rsplit(")", 1)[1].split()
-        return sum(int(field) for field in fields[11:15]) / TICK
+        return super().cpu()
 
     def pss(self):
-        total = 0
-        for pid in self.tree():
-            with contextlib.suppress(OSError, ProcessLookupError):
-                total += int(re.search(r"^Pss:\s+(\d+)", open(f"/proc/{pid}/smaps_rollup").read(), re.M)[1])
-        return total / 1024
-
-    forks = False
+        return super().pss() / 1024
 
 
 class Fluxd(Server):
     user = "admin"
 
     def start(self):
-        self.launch("out/fluxd/fluxd" if os.path.isabs("out") else f"{os.getcwd()}/out/fluxd/fluxd", "--try", f"{self.home}/data",
+        self.launch(f"{os.getcwd()}/out/fluxd/fluxd", "--try", f"{self.home}/data",
                     "--set", "sftp.listen=127.0.0.1:0", "--set", "http.listen=127.0.0.1:0", "--set", "quic.enabled=false",
                     "--set", f"limits.sessions_per_user={SESSIONS + 100}")  # every session here is one user's
-        for _ in range(600):
-            said = open(self.log.name).read()
-            if "users passwd" in said:
-                break
-            time.sleep(0.1)
+        self.wait_for(lambda: "users passwd" in self.said())
+        said = self.said()
         self.port = int(re.search(r"sftp -P (\d+)", said)[1])
         fluxctl = re.search(r"--socket (\S+) ", said)[1]
         run("out/fluxd/fluxctl", "--socket", fluxctl, "keys", "add", "admin", KEY + ".pub")
@@ -168,12 +137,6 @@ SFTPAuthorizedUserKeys file:{self.home}/authorized
 SFTPAuthMethods publickey
 """)
         return self.launch("/usr/sbin/proftpd", "-n", "-c", f"{self.home}/config")
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 KINDS = {"fluxd": Fluxd, "sshd": Sshd, "rclone": Rclone, "proftpd": Proftpd}

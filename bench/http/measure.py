@@ -12,8 +12,8 @@ import subprocess
 import sys
 import time
 from report import Report, middle, output, package, spread
+from server import Server as Process
 
-CLOCK = os.sysconf("SC_CLK_TCK")
 MIB = 1 << 20
 
 # What a daemon that was just started is given of each kind of upload before any is measured.
@@ -21,62 +21,19 @@ WARM_MIB, WARM_TIMES = 32, 8
 TUS = ["Tus-Resumable: 1.0.0"]
 
 
-class Server:
-    """A server under test: its processes' CPU time and peak memory are read from /proc."""
+class Server(Process):
+    """Answers plainly and by TLS; the peak of its memory is read from /proc, too."""
 
     def __init__(self, name, command, ports, log, cwd=None):
-        self.name, self.plain, self.tls = name, ports[0], ports[1]
-        self.log = open(log, "ab")
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, cwd=cwd)
-        for port in ports:
-            self._wait(port)
-
-    def _wait(self, port):
-        for _ in range(600):
-            if self.process.poll() is not None:
-                break
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    return
-            time.sleep(0.1)
-        raise SystemExit(f"{self.name} does not listen on {port}; it said: {pathlib.Path(self.log.name).read_text()[-2000:]}")
-
-    def pids(self):
-        mine, found = {self.process.pid}, True
-        while found:
-            found = False
-            for entry in pathlib.Path("/proc").glob("[0-9]*"):
-                try:
-                    parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-                except (OSError, IndexError):
-                    continue
-                if parent in mine and int(entry.name) not in mine:
-                    mine.add(int(entry.name))
-                    found = True
-        return mine
-
-    def cpu(self):
-        total = 0
-        for pid in self.pids():
-            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / CLOCK
+        self.plain, self.tls = ports
+        super().__init__(name, command, ports, log, cwd)
 
     def forget_peak(self):
-        for pid in self.pids():
+        for pid in self.tree():
             pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
 
     def peak(self):
-        return sum(int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) for pid in self.pids()) / 1024
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(60)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.log.close()
+        return sum(int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) for pid in self.tree()) / 1024
 
 
 class Figures:
