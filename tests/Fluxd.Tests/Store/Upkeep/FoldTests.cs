@@ -30,10 +30,7 @@ public sealed class FoldTests : UpkeepFixture
         // A pack where one's end lies before the other's beginning may have too little that is double to be worth it.
         Assert.True(report.BytesFolded > Much * 7L / 8 && report.PacksWaiting == 0, report.ToString());
         Assert.True(PackFileBytes < Much + (Much / 8), $"{PackFileBytes}: {report}");
-        await EverythingReads();
-        await IsClean();
-        await Reopen();
-        await EverythingReads();
+        await IsWholeAlsoAfterAReopening();
         var again = await Gc();
         Assert.True(again is { BytesFolded: 0, BytesMoved: 0 }, again.ToString());
     }
@@ -126,10 +123,7 @@ public sealed class FoldTests : UpkeepFixture
         await Reopen(compression: CompressionMode.On);
         await Put("bert:/packed", bytes);
         Assert.True((await Gc()).BytesFolded > 0);
-        await EverythingReads();
-        await IsClean();
-        await Reopen();
-        await EverythingReads();
+        await IsWholeAlsoAfterAReopening();
     }
 
     [Fact(Timeout = TimeoutMs)]
@@ -210,10 +204,7 @@ public sealed class FoldTests : UpkeepFixture
 
         Assert.True(report.PacksMerged >= 8, report.ToString());
         Assert.True(Store.Packs.List().Count <= before - 8, $"{Store.Packs.List().Count} packs: {report}");
-        await EverythingReads();
-        await IsClean();
-        await Reopen();
-        await EverythingReads();
+        await IsWholeAlsoAfterAReopening();
         var again = await Gc();
         Assert.True(again is { PacksMerged: 0, BytesMoved: 0 }, again.ToString());
     }

@@ -53,10 +53,7 @@ public sealed class GcTests : UpkeepFixture
 
         Assert.True(report.PacksCompacted > 0 && report.BytesMoved > 0, report.ToString());
         Assert.True(PackFileBytes < 8_000_000, $"{PackFileBytes}: {report}");
-        await EverythingReads();
-        await IsClean();
-        await Reopen();
-        await EverythingReads();
+        await IsWholeAlsoAfterAReopening();
         await IsClean();
     }
 
@@ -231,10 +228,7 @@ public sealed class GcTests : UpkeepFixture
         Assert.True(before > 300 * 4096);
         await Gc();
         Assert.True(PackFileBytes < before / 4, $"{before} before, {PackFileBytes} after");
-        await EverythingReads();
-        await IsClean();
-        await Reopen();
-        await EverythingReads();
+        await IsWholeAlsoAfterAReopening();
     }
 
     [Fact(Timeout = TimeoutMs)]

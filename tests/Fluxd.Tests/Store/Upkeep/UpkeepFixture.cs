@@ -144,6 +144,15 @@ public abstract class UpkeepFixture : IAsyncLifetime
         Assert.True(report.IsClean, string.Join('\n', report.Findings));
     }
 
+    /// <summary>What was written is all there, before and after another start.</summary>
+    protected async Task IsWholeAlsoAfterAReopening()
+    {
+        await EverythingReads();
+        await IsClean();
+        await Reopen();
+        await EverythingReads();
+    }
+
     internal Task<ScrubReport> Scrub() => new Scrubber(Store.Catalog, Store.Packs, TimeProvider.System, bytesPerSecond: 0).RunAsync(FileTime.Now(TimeProvider.System), long.MaxValue, _ => { }, Ct);
 
     protected Task ForgetThePast() => PastEraser.RunAsync(Store.Catalog);
