@@ -16,8 +16,8 @@ internal sealed class SpaceGuard(IDisk disk, TimeProvider clock, Func<long> keep
     private long _seenAt;
     private long _takenSince;
 
-    /// <summary>Full to <see cref="StoreLimits.WarnPercent"/> or more: an administrator should hear of it.</summary>
-    internal bool IsGettingFull => Look() is { Total: > 0 } space && PercentUsed(space) >= StoreLimits.WarnPercent;
+    /// <summary>Full to <see cref="DiskSpace.WarnPercent"/> or more: an administrator should hear of it.</summary>
+    internal bool IsGettingFull => Look().PercentUsed >= DiskSpace.WarnPercent;
 
     internal DiskSpace Space => Look();
 
@@ -33,7 +33,7 @@ internal sealed class SpaceGuard(IDisk disk, TimeProvider clock, Func<long> keep
         }
 
         var free = space.Free - taken;
-        if (free < Math.Max(keepFree(), space.Total / 100) || PercentUsed(space with { Free = free }) >= StoreLimits.RefusePercent)
+        if (free < Math.Max(keepFree(), space.Total / 100) || (space with { Free = free }).PercentUsed >= DiskSpace.RefusePercent)
         {
             throw new FluxException(FluxError.NoSpace, "The server's disk is nearly full; nothing new can be stored until somebody frees space.");
         }
@@ -83,6 +83,4 @@ internal sealed class SpaceGuard(IDisk disk, TimeProvider clock, Func<long> keep
             return _seen;
         }
     }
-
-    private static long PercentUsed(DiskSpace space) => space.Total <= 0 ? 0 : 100 - (long)(100.0 * space.Free / space.Total);
 }

@@ -24,10 +24,4 @@ public static class StoreLimits
 
     /// <summary>Kept on the disk so that deletes can still be committed when it is full.</summary>
     public const long BallastBytes = 64L << 20;
-
-    /// <summary>Full to here, an administrator is told.</summary>
-    public const int WarnPercent = 80;
-
-    /// <summary>Full to here, new data is refused.</summary>
-    public const int RefusePercent = 95;
 }

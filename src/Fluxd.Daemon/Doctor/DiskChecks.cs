@@ -1,4 +1,5 @@
 using System.Globalization;
+using Fluxd.Core;
 using Fluxd.Core.Admin;
 using Fluxd.Daemon.AdminSocket;
 using Fluxd.Daemon.Config;
@@ -9,9 +10,6 @@ namespace Fluxd.Daemon.Doctor;
 /// <param name="state">The daemon's own folder.</param>
 internal sealed class DiskChecks(StoreConfig config, string state, Kernel kernel) : IDoctorCheck
 {
-    private const int WarnPercent = 80;
-    private const int BadPercent = 95;
-
     private static readonly string[] s_forgetful = ["tmpfs", "ramfs"];
     private static readonly string[] s_far = ["nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "lustre", "fuse", "afs", "virtiofs"];
 
@@ -46,11 +44,11 @@ internal sealed class DiskChecks(StoreConfig config, string state, Kernel kernel
 
     private CheckRecord Free(string label, string path)
     {
-        var drive = new DriveInfo(path);
-        var used = drive.TotalSize == 0 ? 0 : (int)(100 - (100 * drive.AvailableFreeSpace / drive.TotalSize));
-        var isRefusing = drive.AvailableFreeSpace < config.KeepFree.Bytes;
-        var found = $"{path}: {Check.Size(drive.AvailableFreeSpace)} free, {used} % full.{(isRefusing ? " Uploads are refused, so that removing still works ([store] keep_free)." : "")}";
-        var state = used >= BadPercent || isRefusing ? CheckState.Bad : used >= WarnPercent ? CheckState.Warning : CheckState.Good;
+        var space = DiskSpace.Of(path);
+        var used = space.PercentUsed;
+        var isRefusing = used >= DiskSpace.RefusePercent || space.Free < config.KeepFree.Bytes;
+        var found = $"{path}: {Check.Size(space.Free)} free, {used} % full.{(isRefusing ? " Uploads are refused, so that removing still works: it is {DiskSpace.RefusePercent} % full, or less than [store] keep_free is free." : "")}";
+        var state = isRefusing ? CheckState.Bad : used >= DiskSpace.WarnPercent ? CheckState.Warning : CheckState.Good;
         return new CheckRecord(label + ".free", state, found, state == CheckState.Good ? null : "Make room or enlarge the disk; what is old goes sooner with a shorter [store] retention. Who holds how much: fluxctl users list");
     }
 
@@ -63,9 +61,9 @@ internal sealed class DiskChecks(StoreConfig config, string state, Kernel kernel
         }
 
         var used = (int)(100 - (100 * (decimal)inodes.Free / inodes.Total));
-        return used < WarnPercent
+        return used < DiskSpace.WarnPercent
             ? Check.Good(name, $"{used} % of its inodes are in use.")
-            : new CheckRecord(name, used >= BadPercent ? CheckState.Bad : CheckState.Warning, $"{path}: {used} % of its inodes are in use; no new file can be made when all are.", $"Remove other programs' files; find them with: sudo du --inodes -xd2 {path} | sort -n | tail");
+            : new CheckRecord(name, used >= DiskSpace.RefusePercent ? CheckState.Bad : CheckState.Warning, $"{path}: {used} % of its inodes are in use; no new file can be made when all are.", $"Remove other programs' files; find them with: sudo du --inodes -xd2 {path} | sort -n | tail");
     }
 
     private CheckRecord Kind(string label, string path)

@@ -1,3 +1,5 @@
+using Fluxd.Core;
+
 namespace Fluxd.Store.Disk;
 
 /// <summary>
@@ -96,7 +98,3 @@ internal enum DiskAdvice
 }
 
 internal readonly record struct DiskEntry(string Name, bool IsDirectory, long Length);
-
-/// <param name="Free">Bytes that this process may still write.</param>
-/// <param name="Total">The size of the file system.</param>
-internal readonly record struct DiskSpace(long Free, long Total);

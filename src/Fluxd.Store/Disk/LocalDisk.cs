@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
+using Fluxd.Core;
 
 namespace Fluxd.Store.Disk;
 
@@ -71,11 +72,7 @@ internal sealed class LocalDisk(string root) : IDisk
             .Select(entry => new DiskEntry(entry.Name, entry is DirectoryInfo, (entry as FileInfo)?.Length ?? 0))
             .ToList());
 
-    public DiskSpace Space() => LocalFaults.Guard("measuring", "", () =>
-    {
-        var drive = new DriveInfo(_root);
-        return new DiskSpace(drive.AvailableFreeSpace, drive.TotalSize);
-    });
+    public DiskSpace Space() => LocalFaults.Guard("measuring", "", () => DiskSpace.Of(_root));
 
     public string? UntrustedFileSystem() => FileSystems.Untrusted(_root);
 

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using System.Text.Json;
 using System.Text.RegularExpressions;
+using Xunit;
 
 namespace Fluxd.EndToEnd.House;
 
@@ -82,6 +84,17 @@ internal sealed partial class DaemonProcess : IAsyncDisposable
     public static DaemonProcess StartBy(string shell, params string[] arguments) => new(Directory.CreateTempSubdirectory("fluxd-e2e-"), shell, arguments);
 
     public Task ReadyAsync() => _welcomed.Task.WaitAsync(Patience);
+
+    /// <summary>/ready names no trouble, but for the disk: how full this machine's is says nothing about the daemon.</summary>
+    public async Task AssertWellAsync()
+    {
+        using var client = new HttpClient { Timeout = Patience };
+        using var answer = JsonDocument.Parse(await client.GetStringAsync(Url + "/ready"));
+        var parts = answer.RootElement.GetProperty("parts").EnumerateObject().ToDictionary(part => part.Name, part => part.Value.GetString());
+        Assert.Equal(parts["disk"] == "ok" ? "ready" : "degraded", answer.RootElement.GetProperty("status").GetString());
+        Assert.True(parts.Remove("disk") && parts.Count > 1);
+        Assert.All(parts, part => Assert.Equal("ok", part.Value));
+    }
 
     public async Task<string> NotificationAsync()
     {

@@ -24,7 +24,7 @@ public sealed partial class DaemonTests
 
         Assert.Equal(HttpStatusCode.Unauthorized, await WhoAmI(daemon, "wrong"));
         Assert.Equal(HttpStatusCode.OK, await WhoAmI(daemon, daemon.Password));
-        Assert.Contains("\"ready\"", await Client.GetStringAsync(daemon.Url + "/ready"), StringComparison.Ordinal);
+        await daemon.AssertWellAsync();
         Assert.Contains("ok", await Client.GetStringAsync(daemon.Url + "/health"), StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.OK, (await Client.GetAsync(daemon.Url + "/metrics")).StatusCode);
     }

@@ -1,3 +1,4 @@
+using Fluxd.Core;
 using Fluxd.Store.Disk;
 
 namespace Fluxd.Testing.Disk;
