@@ -9,6 +9,10 @@ internal static class UploadTable
 {
     private const string Select = "SELECT " + UploadRow.Columns + " FROM upload";
 
+    /// <summary>From the uploads to the folder, not the other way round: they are few, and each page of 100,000 files would read all ids.</summary>
+    internal const string ShadowsOfNodesIn =
+        Select + " WHERE owner = ?1 AND state = 0 AND node IS NOT NULL AND (SELECT parent FROM node WHERE id = upload.node) = ?2";
+
     public static UploadRow? Get(CatalogReader db, UploadId id)
     {
         using var row = db.Sql(Select + " WHERE id = ?1").Bind(id.ToBytes());
@@ -90,7 +94,7 @@ internal static class UploadTable
             }
         }
 
-        using var bound = db.Sql(Select + " WHERE owner = ?1 AND state = 0 AND node IN (SELECT id FROM node WHERE parent = ?2)").Bind(owner).Bind(parent);
+        using var bound = db.Sql(ShadowsOfNodesIn).Bind(owner).Bind(parent);
         while (bound.Step())
         {
             found.Add(UploadRow.From(bound));

@@ -2,6 +2,7 @@ using System.Globalization;
 using Fluxd.Core;
 using Fluxd.Core.Files;
 using Fluxd.Store.Files;
+using Fluxd.Store.Uploads;
 using Xunit;
 
 namespace Fluxd.Tests.Store.Files;
@@ -35,6 +36,28 @@ public sealed class ListingTests : TreesFixture
         while (cursor is not null && round < 1000);
         var plain = seen.Where(name => name.Length == 8).ToList();
         Assert.Equal(Enumerable.Range(0, 300).Select(i => $"stays{i:d3}"), plain);
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_page_with_unfinished_files_does_not_read_the_whole_folder_for_them()
+    {
+        var plan = await Trees.Catalog.ReadAsync(
+            db =>
+            {
+                var steps = new List<string>();
+                using var explained = db.Sql("EXPLAIN QUERY PLAN " + UploadTable.ShadowsOfNodesIn).Bind(1).Bind(2);
+                while (explained.Step())
+                {
+                    steps.Add(explained.Text(3));
+                }
+
+                return steps;
+            },
+            Ct);
+
+        Assert.Contains("upload USING INDEX upload_node (owner=? AND node>?)", plan[0], StringComparison.Ordinal);
+        Assert.Contains(plan, step => step.Contains("node USING ", StringComparison.Ordinal) && step.EndsWith("PRIMARY KEY (rowid=?)", StringComparison.Ordinal));
+        Assert.DoesNotContain(plan, step => step.Contains("parent", StringComparison.Ordinal) || step.StartsWith("SCAN", StringComparison.Ordinal));
     }
 
     [Theory(Timeout = TimeoutMs)]
