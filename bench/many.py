@@ -241,12 +241,12 @@ def rounds(servers, work):
     return results
 
 
-def row(what, results, column, form, more_is_better, middle=middle):
+def row(what, results, column, form, more_is_better, of=middle):
     values = {name: [result[column] for result in found] for name, found in results.items()}
-    ours, peers = middle(values["fluxd"]), {name: middle(value) for name, value in values.items() if name != "fluxd"}
+    ours, peers = of(values["fluxd"]), {name: of(value) for name, value in values.items() if name != "fluxd"}
     best = (max if more_is_better else min)(peers, key=peers.get)
     ratio = ours / peers[best] if more_is_better else peers[best] / ours if ours else 1  # none: less than one tick of the clock
-    cells = [form(middle(value)) + (f" ± {spread(value):.0f} %" if middle is not max else "") for value in values.values()]
+    cells = [form(of(value)) + (f" ± {spread(value):.0f} %" if of is middle else "") for value in values.values()]
     return what, ours, ratio, best, [what, *cells, f"{ratio:.2f} ({best})"]
 
 
