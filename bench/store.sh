@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The store beside what bounds it and what a user would take instead, by ratio in one run; the table goes to
-# bench/results/store.md.
-#   bench/store.sh [PART...]     parts: cut big tree small index socket (all of them if none is named)
+# The store beside what bounds it and what a user would take instead, by ratio in one run. Each part has a section of its own
+# in bench/results/store.md; a run replaces those of its parts and keeps the others.
+#   bench/store.sh [PART...]     parts: cut big tree-off tree-auto small index socket (all of them if none is named)
 #   DATASET=DIR                  a folder that bench/make-dataset.sh made (its src/ is stored); made if it isn't there
 #   ROWS=N                       rows of the index part; 10 million if not set. 200000000 needs 40 GB of disk and an hour.
 #   TURNS=N                      turns of what is taken in turns; 3 if not set
@@ -11,8 +11,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/parts/lib.sh
 mkdir -p "$TEST_OUT" bench/results
 rows=${ROWS:-10000000} turns=${TURNS:-3}
+all=(cut big tree-off tree-auto small index socket)
 parts=("$@")
-[ ${#parts[@]} -gt 0 ] || parts=(cut big tree small index socket)
+[ ${#parts[@]} -gt 0 ] || parts=("${all[@]}")
+results=bench/results/store.md
 need_packages openssl restic borgbackup time e2fsprogs python3 >/dev/null
 scratch=$(mktemp -d "${TMPDIR:-/var/tmp}/fluxd-bench-XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
@@ -73,35 +75,35 @@ cpu() { /usr/bin/time -f '%U %S' -o "$scratch/time" "$@" >/dev/null && awk '{ pr
 size() { du -sb "$1" | cut -f1; }
 megabytes() { awk -v b="$1" 'BEGIN { printf "%.0f MB", b / 1e6 }'; }
 
-part_tree() {
-  local data=${DATASET:-$scratch/data} mode borg_mode mine restic borg again restic_again
+part_tree-off() { tree off none; }
+part_tree-auto() { tree auto lz4; }
+
+tree() {
+  local data=${DATASET:-$scratch/data} mode=$1 borg_mode=$2 mine restic borg again restic_again
   [ -d "$data/src" ] || bench/make-dataset.sh "$data" >/dev/null
   find "$data/src" -type f -exec cat {} + >/dev/null # warm for all
   export RESTIC_PASSWORD=bench RESTIC_CACHE_DIR=$scratch/cache BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes BORG_BASE_DIR=$scratch/borg-home
-  for mode in off auto; do
-    borg_mode=$([ $mode = off ] && echo none || echo lz4)
-    bench tree "$data/src" $mode "$scratch/fluxd" >"$scratch/tree-$mode"
-    restic -q init --repository-version 2 -r "$scratch/restic"
-    restic=$(cpu restic -q --compression $mode -r "$scratch/restic" backup "$data/src")
-    borg init -e none "$scratch/borg"
-    borg=$(cpu borg create -C "$borg_mode" "$scratch/borg::one" "$data/src")
-    mine=$(value cpu "$scratch/tree-$mode")
-    row "data set, CPU, compression $mode" "$mine s" "restic $mode $restic s" "$(ratio "$mine" "$restic")" 0.5 at-most
-    row "data set, CPU, compression $mode" "$mine s" "borg $borg_mode $borg s" "$(ratio "$mine" "$borg")" 0.7 at-most
-    mine=$(value stored "$scratch/tree-$mode")
-    if [ $mode = off ]; then
-      row "data set, stored, no compression" "$(megabytes "$mine")" "restic $(megabytes "$(size "$scratch/restic")")" "$(ratio "$mine" "$(size "$scratch/restic")")" 0.90 at-most
-      row "data set, stored, no compression" "$(megabytes "$mine")" "borg $(megabytes "$(size "$scratch/borg")")" "$(ratio "$mine" "$(size "$scratch/borg")")" 0.80 at-most
-    else
-      row "data set, stored, zstd" "$(megabytes "$mine")" "restic auto $(megabytes "$(size "$scratch/restic")")" "$(ratio "$mine" "$(size "$scratch/restic")")" 1.0 at-most
-    fi
-    bench tree "$data/src" $mode "$scratch/fluxd" >"$scratch/again-$mode"
-    restic_again=$(cpu restic -q --compression $mode -r "$scratch/restic" backup "$data/src")
-    again=$(value cpu "$scratch/again-$mode")
-    row "data set again, unchanged, CPU, compression $mode" "$again s" "restic $restic_again s" "$(ratio "$again" "$restic_again")" 0.5 at-most
-    row "data set, peak memory, compression $mode" "$(value rss-mb "$scratch/tree-$mode") MiB" "200 MiB" "$(ratio "$(value rss-mb "$scratch/tree-$mode")" 200)" 1.0 at-most
-    rm -rf "$scratch/fluxd" "$scratch/restic" "$scratch/borg"
-  done
+  bench tree "$data/src" $mode "$scratch/fluxd" >"$scratch/tree-$mode"
+  restic -q init --repository-version 2 -r "$scratch/restic"
+  restic=$(cpu restic -q --compression $mode -r "$scratch/restic" backup "$data/src")
+  borg init -e none "$scratch/borg"
+  borg=$(cpu borg create -C "$borg_mode" "$scratch/borg::one" "$data/src")
+  mine=$(value cpu "$scratch/tree-$mode")
+  row "data set, CPU, compression $mode" "$mine s" "restic $mode $restic s" "$(ratio "$mine" "$restic")" 0.5 at-most
+  row "data set, CPU, compression $mode" "$mine s" "borg $borg_mode $borg s" "$(ratio "$mine" "$borg")" 0.7 at-most
+  mine=$(value stored "$scratch/tree-$mode")
+  if [ $mode = off ]; then
+    row "data set, stored, no compression" "$(megabytes "$mine")" "restic $(megabytes "$(size "$scratch/restic")")" "$(ratio "$mine" "$(size "$scratch/restic")")" 0.90 at-most
+    row "data set, stored, no compression" "$(megabytes "$mine")" "borg $(megabytes "$(size "$scratch/borg")")" "$(ratio "$mine" "$(size "$scratch/borg")")" 0.80 at-most
+  else
+    row "data set, stored, zstd" "$(megabytes "$mine")" "restic auto $(megabytes "$(size "$scratch/restic")")" "$(ratio "$mine" "$(size "$scratch/restic")")" 1.0 at-most
+  fi
+  bench tree "$data/src" $mode "$scratch/fluxd" >"$scratch/again-$mode"
+  restic_again=$(cpu restic -q --compression $mode -r "$scratch/restic" backup "$data/src")
+  again=$(value cpu "$scratch/again-$mode")
+  row "data set again, unchanged, CPU, compression $mode" "$again s" "restic $restic_again s" "$(ratio "$again" "$restic_again")" 0.5 at-most
+  row "data set, peak memory, compression $mode" "$(value rss-mb "$scratch/tree-$mode") MiB" "200 MiB" "$(ratio "$(value rss-mb "$scratch/tree-$mode")" 200)" 1.0 at-most
+  rm -rf "$scratch/fluxd" "$scratch/restic" "$scratch/borg"
 }
 
 part_small() {
@@ -135,17 +137,34 @@ part_socket() {
     "ratio $(spread <"$scratch/socket-ratio"); CPU $(awk '/^turn/ { print $4 / $5 }' "$scratch/socket-out" | median | cut -c1-4) of the plain file's"
 }
 
-printf '| what | fluxd | against | ratio | bar | | spread and more |\n|---|---|---|---|---|---|---|\n' | tee "$table"
-load_before=$(cut -d' ' -f1 /proc/loadavg)
-for part in "${parts[@]}"; do "part_$part"; done
-{
-  echo "# The store, measured"
-  echo
-  echo "By \`./build.sh bench store ${parts[*]}\` on $(date -u +%Y-%m-%d): $(nproc) x $(awk -F': ' '/model name/ { print $2; exit }' /proc/cpuinfo), $(free -g | awk '/^Mem/ { print $2 }') GiB," \
-    "kernel $(uname -r), $(stat -f -c %T "$scratch"), load $load_before before and $(cut -d' ' -f1 /proc/loadavg) after;" \
-    ".NET $(dotnet --version), $(openssl version | cut -d' ' -f1-2), restic $(restic version | awk '{ print $2 }'), $(borg --version). Medians of $turns turns where a spread is shown."
-  echo
-  cat "$table"
-  [ ! -e bench/results/store-notes.md ] || { echo; cat bench/results/store-notes.md; }
-} >"$scratch/result.md"
-mv "$scratch/result.md" bench/results/store.md
+# section PART: what a run before wrote about it
+section() { [ ! -e "$results" ] || awk -v part="$1" '/^## / { mine = $2 == part } mine' "$results"; }
+
+measure() {
+  local load
+  load=$(cut -d' ' -f1 /proc/loadavg)
+  printf '| what | fluxd | against | ratio | bar | | spread and more |\n|---|---|---|---|---|---|---|\n' | tee "$table"
+  "part_$1"
+  {
+    echo "## $1"
+    echo
+    echo "$(date -u +%Y-%m-%d), $(nproc) x $(awk -F': ' '/model name/ { print $2; exit }' /proc/cpuinfo), $(free -g | awk '/^Mem/ { print $2 }') GiB," \
+      "kernel $(uname -r), $(stat -f -c %T "$scratch"), load $load before and $(cut -d' ' -f1 /proc/loadavg) after;" \
+      ".NET $(dotnet --version), $(openssl version | cut -d' ' -f1-2), restic $(restic version | awk '{ print $2 }'), $(borg --version). Medians of $turns turns where a spread is shown."
+    echo
+    cat "$table"
+    echo
+  } >"$scratch/section-$1"
+}
+
+# After each part, so that one that fails takes nothing from those before it.
+for part in "${parts[@]}"; do
+  measure "$part"
+  {
+    printf '# The store, measured\n\nBy `./build.sh bench store`, part by part; each section says when and where.\n\n'
+    for name in "${all[@]}" remarks; do
+      if [ "$name" = "$part" ]; then cat "$scratch/section-$name"; else section "$name"; fi
+    done
+  } >"$scratch/result.md"
+  cp "$scratch/result.md" "$results"
+done
