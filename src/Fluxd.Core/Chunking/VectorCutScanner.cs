@@ -44,8 +44,9 @@ internal static unsafe class VectorCutScanner<TOps, TVector>
 
     /// <summary>The first vector from <paramref name="i"/> on that holds candidates, or <paramref name="length"/>. It calls
     /// nothing, and is a method of its own for that: around a call no vector stays in a register, and reloading them
-    /// all in each turn took more than half of the time.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
+    /// all in each turn took more than half of the time. Optimised from its first call on: until the runtime has counted its
+    /// calls and found time, which under load takes seconds, each vector operation would be a call.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private static int NextCandidates(byte* values, int i, int length, out uint evenBits, out uint oddBits)
     {
         // Little-endian words: the older byte is the lower one and has the greater weight.

@@ -21,6 +21,7 @@ internal sealed class BufferPool
     private readonly LinkedList<Waiter> _waiters = [];
     private readonly LinkedList<IBufferHolder> _idle = [];
     private long _spareBytes;
+    private long _shed;
     private long _rented;
     private long _returning;
     private long _wanted;
@@ -129,6 +130,8 @@ internal sealed class BufferPool
 
             Serve();
         }
+
+        CollectShed();
     }
 
     /// <summary>These bytes come back by themselves: nobody needs to be pressed for them.</summary>
@@ -233,6 +236,7 @@ internal sealed class BufferPool
             Shed(Math.Max(0, _bytesMax - _rented));
         }
 
+        CollectShed();
         return GC.AllocateUninitializedArray<byte>(length);
     }
 
@@ -244,7 +248,27 @@ internal sealed class BufferPool
             var (length, spare) = _spare.First(lengths => lengths.Value.Count > 0);
             _ = spare.Pop();
             _spareBytes -= length;
+            _shed += length;
         }
+    }
+
+    /// <summary>
+    /// What was let go stays resident until a full collection, and by itself the runtime waits with that for several times
+    /// what is alive: 64 writers took 457 MiB instead of 298, at the same CPU time.
+    /// </summary>
+    private void CollectShed()
+    {
+        lock (_lock)
+        {
+            if (_shed < ContentLimits.ShedBytesMax)
+            {
+                return;
+            }
+
+            _shed = 0;
+        }
+
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true, compacting: false);
     }
 
     private sealed record Waiter(int Length)

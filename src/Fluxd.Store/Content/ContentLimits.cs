@@ -23,6 +23,9 @@ internal static class ContentLimits
     /// <summary>All buffers of all sinks; beyond it they wait.</summary>
     public static readonly long BufferBytesMax = Math.Min(128L << 20, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
 
+    /// <summary>Buffers that were let go, in bytes, before the runtime is told to collect them: a quarter of the budget.</summary>
+    public const long ShedBytesMax = 32 << 20;
+
     /// <summary>Extents of one sink that are being hashed, compressed or committed while the next one fills.</summary>
     public const int ExtentsInFlight = 3;
 
