@@ -27,7 +27,7 @@ internal static class Overview
           sftp hostkeys     the SSH host keys: fingerprints, known_hosts lines, SSHFP records
 
         The store
-          store             stat, fsck, scrub, gc, backup, copy; without a daemon: init, verify, restore, rebuild
+          store             stat, fsck, scrub, gc, backup, copy, export; without a daemon: init, verify, restore, rebuild
 
         Files on a server, over HTTPS
           login URL         remember a server and how to sign in there

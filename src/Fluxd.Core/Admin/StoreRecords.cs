@@ -84,9 +84,14 @@ public sealed record GcRecord
     public string? Stopped { get; init; }
 }
 
+/// <summary>Where a backup or an export goes.</summary>
 /// <param name="Folder">A whole path on the daemon's machine.</param>
-public sealed record BackupRequest(string Folder);
+public sealed record StoreFolderRequest(string Folder);
 
 public sealed record BackupRecord(string Folder, int PacksCopied, int PacksKept, int PacksRemoved, long BytesCopied);
+
+/// <param name="Problems">Files that could not be written, each with the reason.</param>
+/// <param name="More">Problems that are not listed.</param>
+public sealed record ExportRecord(string Folder, long Files, long Bytes, IReadOnlyList<string> Problems, int More);
 
 public sealed record CopyRecord(string Path, DateTimeOffset MadeAt, long Bytes);

@@ -19,6 +19,7 @@ internal sealed class StoreRoutes(StoreUpkeep upkeep, IAccounts accounts) : IAdm
         v1.MapCall("POST", "/store/scrub", ScrubAsync);
         v1.MapCall("POST", "/store/gc", CollectAsync);
         v1.MapCall("POST", "/store/backup", BackupAsync);
+        v1.MapCall("POST", "/store/export", ExportAsync);
         v1.MapCall("POST", "/store/copy", async context =>
             await AdminCall.AnswerAsync(context, await upkeep.CopyAsync(context.RequestAborted), AdminJson.Default.CopyRecord));
     }
@@ -38,9 +39,17 @@ internal sealed class StoreRoutes(StoreUpkeep upkeep, IAccounts accounts) : IAdm
 
     private async Task BackupAsync(HttpContext context)
     {
-        var request = await AdminCall.ReadAsync(context, AdminJson.Default.BackupRequest);
+        var request = await AdminCall.ReadAsync(context, AdminJson.Default.StoreFolderRequest);
         var made = await upkeep.BackupAsync(request.Folder, context.RequestAborted);
         accounts.Note(AdminCall.ActorOf(context), "store.backup", "", made.Folder);
         await AdminCall.AnswerAsync(context, made, AdminJson.Default.BackupRecord);
+    }
+
+    private async Task ExportAsync(HttpContext context)
+    {
+        var request = await AdminCall.ReadAsync(context, AdminJson.Default.StoreFolderRequest);
+        var made = await upkeep.ExportAsync(request.Folder, context.RequestAborted);
+        accounts.Note(AdminCall.ActorOf(context), "store.export", "", made.Folder);
+        await AdminCall.AnswerAsync(context, made, AdminJson.Default.ExportRecord);
     }
 }

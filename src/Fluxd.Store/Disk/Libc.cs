@@ -20,6 +20,9 @@ internal static partial class Libc
     [LibraryImport(Library, EntryPoint = "fsync", SetLastError = true)]
     internal static partial int Sync(int descriptor);
 
+    [LibraryImport(Library, EntryPoint = "sync")]
+    internal static partial void SyncAll();
+
     [LibraryImport(Library, EntryPoint = "fdatasync", SetLastError = true)]
     internal static partial int SyncData(SafeFileHandle file);
 

@@ -68,11 +68,7 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
 
     public Task<BackupRecord> BackupAsync(string folder, CancellationToken ct)
     {
-        if (!Path.IsPathRooted(folder))
-        {
-            throw FluxException.Invalid("Name the backup's folder by its whole path, from / on.");
-        }
-
+        RequireWholePath(folder);
         return AloneAsync(
             async () =>
             {
@@ -80,6 +76,20 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
                 var report = await new StoreBackup(store.StorePath, store.CatalogFile).RunAsync(
                     folder, (done, all) => Show(FormattableString.Invariant($"backup: {done >> 20} of {all >> 20} MiB of packs looked at")), ct);
                 return new BackupRecord(folder, report.PacksCopied, report.PacksKept, report.PacksRemoved, report.BytesCopied);
+            },
+            ct);
+    }
+
+    public Task<ExportRecord> ExportAsync(string folder, CancellationToken ct)
+    {
+        RequireWholePath(folder);
+        return AloneAsync(
+            async () =>
+            {
+                Show("export: copying the catalogue");
+                var report = await new StoreExport(store.StorePath, store.CatalogFile, store.Contents).RunAsync(
+                    folder, (files, bytes) => Show(FormattableString.Invariant($"export: {files} files, {bytes >> 20} MiB written")), ct);
+                return new ExportRecord(folder, report.Files, report.Bytes, report.Problems, report.More);
             },
             ct);
     }
@@ -179,6 +189,14 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
         ? throw new FluxException(FluxError.NoSpace, "The disk has not room enough for another copy of the catalogue.")
         : MakeCopyAsync(ct);
 
+    private void RequireWholePath(string folder)
+    {
+        if (!Path.IsPathRooted(folder))
+        {
+            throw FluxException.Invalid("Name the folder by its whole path, from / on.");
+        }
+    }
+
     private void Show(string doing) => _doing = () => doing;
 
     private void ShowScrub(long bytes) => _doing = () => FormattableString.Invariant($"scrub: {bytes >> 20} MiB read");
@@ -229,7 +247,7 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
     {
         if (!await _one.WaitAsync(wait, ct))
         {
-            throw new FluxException(FluxError.Busy, "The store is being checked, scrubbed, collected, copied or backed up already; wait for that to end.");
+            throw new FluxException(FluxError.Busy, "The store is being checked, scrubbed, collected, copied, backed up or exported already; wait for that to end.");
         }
 
         try

@@ -18,7 +18,7 @@ internal static class StoreCommand
 
     private static readonly Option<bool> s_dryRun = new("--dry-run") { Description = "Only look, and tell what is there" };
 
-    private static readonly Argument<string> s_folder = new("folder") { Description = "The backup's folder, on another disk; the daemon's user must be able to write there" };
+    private static readonly Argument<string> s_folder = new("folder") { Description = "Where to, best on another disk; the daemon's user must be able to write there" };
 
     private static readonly Argument<string> s_from = new("backup") { Description = "The backup's folder" };
 
@@ -46,6 +46,10 @@ internal static class StoreCommand
             .With(s_dryRun, s_moveLimit).Does(CollectAsync),
         new Verb("backup", "Copies the store while it runs; again into the same folder, only what is new.", "fluxctl store backup /mnt/backup/fluxd")
             .With(s_folder).Does(BackupAsync),
+        new Verb(
+            "export", "Writes everybody's files as plain ones into an empty folder, as they are at this moment, while clients go on: home/USER and shared/FOLDER, without older versions. Exit code 2 when some could not be written.",
+            "fluxctl store export /mnt/usb/files")
+            .With(s_folder).Does(ExportAsync),
         new Verb("copy", "Copies the catalogue into snap/ inside the store, as happens daily.", "fluxctl store copy")
             .Does(async (context, ct) => context.Answer(
                 await TellAsync(context, context.Daemon.WithoutTimeout().PostAsync("store/copy", AdminJson.Default.CopyRecord, ct), ct), AdminJson.Default.CopyRecord,
@@ -126,13 +130,37 @@ internal static class StoreCommand
         await TellAsync(
             context,
             context.Daemon.WithoutTimeout().SendAsync(
-                HttpMethod.Post, "store/backup", new BackupRequest(Path.GetFullPath(context.Get(s_folder))), AdminJson.Default.BackupRequest, AdminJson.Default.BackupRecord, ct),
+                HttpMethod.Post, "store/backup", Folder(context), AdminJson.Default.StoreFolderRequest, AdminJson.Default.BackupRecord, ct),
             ct),
         AdminJson.Default.BackupRecord,
         made => Show.Lines(
             ("backup", made.Folder),
             ("copied", $"{made.PacksCopied} packs, {Show.Size(made.BytesCopied)}"),
             ("there before", $"{made.PacksKept} packs")));
+
+    private static async Task<int> ExportAsync(Context context, CancellationToken ct)
+    {
+        var work = context.Daemon.WithoutTimeout().SendAsync(
+            HttpMethod.Post, "store/export", Folder(context), AdminJson.Default.StoreFolderRequest, AdminJson.Default.ExportRecord, ct);
+        var made = await TellAsync(context, work, ct);
+        context.Answer(made, AdminJson.Default.ExportRecord, Print);
+        return made.Problems.Count == 0 ? ExitCodes.Good : ExitCodes.Damaged;
+    }
+
+    private static StoreFolderRequest Folder(Context context) => new(Path.GetFullPath(context.Get(s_folder)));
+
+    private static void Print(ExportRecord made)
+    {
+        foreach (var problem in made.Problems)
+        {
+            Console.Error.WriteLine(Show.Plain(problem));
+        }
+
+        Show.Lines(
+            ("export", made.Folder),
+            ("written", $"{made.Files} files, {Show.Size(made.Bytes)}"),
+            ("not written", Show.Count(made.Problems.Count + made.More)));
+    }
 
     private static void Print(FsckRecord report)
     {

@@ -98,9 +98,12 @@ public sealed class CollectTests : IAsyncLifetime
         var to = Path.Combine(_daemon.Folder.FullName, "restored");
         var (code, text) = await PythonReader.RunAsync("restore", StorePath, copy, to);
         Assert.True(code == 0, text);
+        var plain = Path.Combine(_daemon.Folder.FullName, "plain");
+        Assert.Contains("2 files", await RunAsync("store", "export", plain), StringComparison.Ordinal);
         foreach (var who in new[] { "admin", "bert" })
         {
             Assert.Equal(bytes, await File.ReadAllBytesAsync(Path.Combine(to, "home", who, "same")));
+            Assert.Equal(bytes, await File.ReadAllBytesAsync(Path.Combine(plain, "home", who, "same")));
         }
     }
 

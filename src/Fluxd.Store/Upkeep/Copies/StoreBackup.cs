@@ -47,13 +47,7 @@ internal sealed class StoreBackup(string store, string catalogPath)
 
     private void CheckTarget(string target)
     {
-        var full = Path.GetFullPath(target);
-        var own = Path.GetFullPath(store).TrimEnd('/');
-        if (full == own || full.StartsWith(own + '/', StringComparison.Ordinal) || own.StartsWith(full.TrimEnd('/') + '/', StringComparison.Ordinal))
-        {
-            throw FluxException.Invalid("The backup must not lie inside the store, nor the store inside it; name a folder on another disk.");
-        }
-
+        CopyTarget.RequireOutside(store, target);
         var manifest = Path.Combine(target, StoreManifest.FileName);
         if (File.Exists(manifest) && StoreManifest.Read(new LocalDisk(target))!.Uuid != StoreManifest.Read(new LocalDisk(store))!.Uuid)
         {
