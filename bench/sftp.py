@@ -188,7 +188,8 @@ def large(servers, number):
     source = f"{memory}/large"
     run("bash", "-c", f"openssl enc -aes-128-ctr -nosalt -K {number + 1:032x} -iv {time.monotonic_ns():032x} -in /dev/zero 2>/dev/null | head -c {SIZE_MB << 20} >{source}")
     for server in servers:
-        for cipher in server.ciphers:
+        # Who comes second writes while the disk still takes what the first one left.
+        for cipher in server.ciphers[::-1 if number % 2 else 1]:
             short = cipher.split("@")[0]
             # The same bytes twice would cost fluxd less: each upload has its own.
             with open(source, "r+b") as file:
@@ -227,31 +228,35 @@ def rclone(server, *command):
 
 
 def small(servers, number):
+    def put(options):
+        # ProFTPD resolves no name that is not there, and sftp asks for that of the folder: it is made first, for everybody.
+        sftp(server, f"mkdir {there}\nmkdir {there}/tree\nput {options} {tree} {there}\n")
+
     for server in servers:
-        for name, action in (
-                ("up one by one", lambda: sftp(server, f"put -r {tree} {server.root}/t\n")),
-                ("up one by one, sftp -f", lambda: sftp(server, f"put -rf {tree} {server.root}/t\n")),
-                (f"up, lftp {PARALLEL} at once", lambda: lftp(server, f"mirror -R --parallel={PARALLEL} {tree} {server.root}/t")),
-                (f"up, rclone {PARALLEL} at once", lambda: rclone(server, "copy", tree, f":sftp:{server.root}/t"))):
+        for name, upload in (
+                ("up one by one", lambda: put("-r")),
+                ("up one by one, sftp -f", lambda: put("-rf")),
+                (f"up, lftp {PARALLEL} at once", lambda: lftp(server, f"mirror -R --parallel={PARALLEL} {tree} {there}")),
+                (f"up, rclone {PARALLEL} at once", lambda: rclone(server, "copy", tree, f":sftp:{there}"))):
             if name.endswith("-f") and server.name == "rclone":
                 continue  # has no fsync
-            tree = make_tree()
-            measure(f"{FILES} files {name}", server, action)
+            # A name of its own each time: `rclone serve` remembers folders that were removed behind its back.
+            tree, there = make_tree(), f"{server.root}/t{time.monotonic_ns()}"
+            measure(f"{FILES} files {name}", server, upload)
             if "rclone" in name:
                 back = f"{memory}/back"
-                measure(f"{FILES} files down one by one", server, lambda: sftp(server, f"get -r {server.root}/t {back}\n"))
+                measure(f"{FILES} files down one by one", server, lambda: sftp(server, f"get -r {there} {back}\n"))
                 shutil.rmtree(back, ignore_errors=True)
-                measure(f"{FILES} files down, lftp {PARALLEL} at once", server, lambda: lftp(server, f"mirror --parallel={PARALLEL} {server.root}/t {back}"))
+                measure(f"{FILES} files down, lftp {PARALLEL} at once", server, lambda: lftp(server, f"mirror --parallel={PARALLEL} {there} {back}"))
                 shutil.rmtree(back, ignore_errors=True)
             if server.folder:
-                arrived = sum(len(files) for _, _, files in os.walk(f"{server.folder}/t"))
+                here = there if server.root else server.folder + there
+                arrived = sum(len(files) for _, _, files in os.walk(here))
                 if arrived != FILES and (f"{FILES} files {name}", server.name) in results:
                     # A client that gave up without saying so: no figure.
                     results[f"{FILES} files {name}", server.name].pop()
                     print(f"  {server.name}: {arrived} of {FILES} files arrived: not counted", flush=True)
-                shutil.rmtree(f"{server.folder}/t", ignore_errors=True)
-            else:
-                sftp(server, f"rename /t /gone-{time.monotonic_ns()}\n")
+                shutil.rmtree(here, ignore_errors=True)
 
 
 def login(servers, number):
