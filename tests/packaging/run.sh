@@ -121,6 +121,7 @@ life() {
   check "a member of the group fluxd may administer, another may not" \
     "useradd -m in; useradd -m out; usermod -aG fluxd in; setpriv --reuid in --regid in --init-groups fluxctl status >/dev/null && ! setpriv --reuid out --regid out --init-groups fluxctl status 2>/dev/null"
   check "an SFTP upload and download" "head -c 3000000 /dev/urandom >/root/a && printf 'put /root/a a\nget a /root/b\n' | $SFTP && cmp /root/a /root/b"
+  post_quantum
   check "an HTTP upload and download" "curl -fsS -u anna:correct-horse-battery -T /root/a http://127.0.0.1:8080/v1/files/h && curl -fsS -u anna:correct-horse-battery http://127.0.0.1:8080/v1/files/h | cmp - /root/a"
   http3 "the install"
   check "systemctl reload" "systemctl reload fluxd && systemctl is-active -q fluxd"
@@ -158,6 +159,13 @@ http3() { # http3 WHEN: the daemon has its UDP socket from systemd and nowhere e
   fi
   check "HTTP/3 downloads through systemd's UDP socket after $1" \
     "for i in \$(seq 1 20); do answer=\$(curl -sfk --http3-only --max-time 20 -u anna:correct-horse-battery -o /root/h3 -w 'HTTP/%{http_version}' https://127.0.0.1:8443/v1/files/h) && break; sleep 1; done; echo \"\$answer\"; [ \"\$answer\" = HTTP/3 ] && cmp /root/h3 /root/a && ss -Hulnp 'sport = :8443' | grep -q '\"systemd\"'"
+}
+
+post_quantum() { # Debian 13 has OpenSSL 3.5, whose ML-KEM the runtime gives, and an ssh that wants it; Debian 12 has neither
+  local by="fluxd itself" kex=curve25519-sha256
+  [ "$SUITE" = bookworm ] || { by="the system's OpenSSL"; kex=mlkem768x25519-sha256; }
+  check "ML-KEM is done by $by" "journalctl -u fluxd --no-pager | grep -qF \"ML-KEM is done by $by\""
+  check "ssh chooses $kex by itself" "printf 'get a /root/kex\n' | ${SFTP/ -q / -v } >/root/said 2>&1; grep 'kex: algorithm' /root/said; grep -q 'kex: algorithm: $kex' /root/said && cmp /root/a /root/kex"
 }
 
 watchdog() {

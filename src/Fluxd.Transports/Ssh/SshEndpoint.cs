@@ -5,6 +5,7 @@ using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Frontends;
 using Fluxd.Transports.Net;
+using Fluxd.Transports.Ssh.Crypto;
 
 namespace Fluxd.Transports.Ssh;
 
@@ -44,7 +45,7 @@ public sealed class SshEndpoint(SshServerOptions options, IReadOnlyList<EndPoint
         Endpoints = [.. Bound.Select(endPoint => endPoint.ToString() ?? "")];
         foreach (var endPoint in Endpoints)
         {
-            SshLog.Listening(options.Logger, endPoint);
+            SshLog.Listening(options.Logger, endPoint, MlKem768.Form);
         }
 
         _listeners.Start();

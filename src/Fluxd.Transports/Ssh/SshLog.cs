@@ -43,8 +43,8 @@ internal static partial class SshLog
     [LoggerMessage(4012, LogLevel.Warning, "SSH connection from {Address} turned away: [limits] connections is reached")]
     public static partial void Full(ILogger logger, IPAddress address);
 
-    [LoggerMessage(4010, LogLevel.Information, "SSH listens on {Endpoint}")]
-    public static partial void Listening(ILogger logger, string endpoint);
+    [LoggerMessage(4010, LogLevel.Information, "SSH listens on {Endpoint}; ML-KEM is done by {MlKem}")]
+    public static partial void Listening(ILogger logger, string endpoint, string mlKem);
 
     [LoggerMessage(4011, LogLevel.Debug, "SSH link to {Address}: congestion control {Algorithm}")]
     public static partial void Link(ILogger logger, IPAddress address, string algorithm);

@@ -53,6 +53,56 @@ public sealed class OpenSshTests
     }
 
     [Theory(Timeout = SftpDaemon.TimeoutMs)]
+    [MemberData(nameof(Ciphers))]
+    public async Task Sftp_and_both_kinds_of_scp_transfer_with_each_cipher_through_many_rekeys(string cipher)
+    {
+        await using var daemon = await SftpDaemon.StartAsync();
+        MakeTree(daemon);
+        var bytes = daemon.Make("a.bin", 2_000_000);
+        string[] options = ["-o", "Ciphers=" + cipher, "-o", "RekeyLimit=256K"];
+
+        var (code, _, errors) = await daemon.TrySftpAsync("admin", options, "put -r tree /tree", "put a.bin /a.bin", "get -r /tree back", "get /a.bin a.sftp");
+        Assert.True(code == 0, errors);
+        await AssertSameAsync(daemon, "tree", "back");
+        Assert.Equal(bytes, daemon.Read("a.sftp"));
+        foreach (var protocol in new[] { "-s", "-O" })
+        {
+            await daemon.ScpAsync([protocol, .. options, "a.bin", SftpDaemon.Remote("/b.bin")]);
+            await daemon.ScpAsync([protocol, .. options, SftpDaemon.Remote("/b.bin"), "b.scp"]);
+            Assert.Equal(bytes, daemon.Read("b.scp"));
+        }
+    }
+
+    public static TheoryData<string> Ciphers() =>
+        ["chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr", "aes128-ctr"];
+
+    [Fact(Timeout = SftpDaemon.TimeoutMs)]
+    public async Task A_certificate_of_a_configured_authority_logs_in_whom_it_names()
+    {
+        var authority = Directory.CreateTempSubdirectory("fluxd-ca-");
+        try
+        {
+            var ca = Path.Combine(authority.FullName, "ca");
+            await Fluxd.EndToEnd.Http.Tool.RunAsync("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", ca);
+            await using var daemon = await SftpDaemon.StartAsync($"sftp.user_ca={ca}.pub");
+            await File.WriteAllTextAsync(daemon.PathOf("list"), "ls /\n");
+            foreach (var (name, principal, logsIn) in new[] { ("good", "admin", true), ("other", "bert", false) })
+            {
+                await daemon.RunAsync("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", daemon.PathOf(name));
+                await daemon.RunAsync("ssh-keygen", "-q", "-s", ca, "-I", name, "-n", principal, "-V", "+1h", daemon.PathOf(name + ".pub"));
+
+                var (code, _, errors) = await daemon.TryAsync("sftp", daemon.WithoutPassword("admin", "list", daemon.PathOf(name)));
+
+                Assert.True(logsIn == (code == 0), errors);
+            }
+        }
+        finally
+        {
+            authority.Delete(recursive: true);
+        }
+    }
+
+    [Theory(Timeout = SftpDaemon.TimeoutMs)]
     [InlineData("-s")]
     [InlineData("-O")]
     public async Task Scp_copies_files_and_trees_with_their_times(string protocol)
@@ -143,6 +193,10 @@ public sealed class OpenSshTests
         await daemon.SftpAsync("get /done.bin done.back", "reput big.bin /big.bin", "get /big.bin big.back");
         Assert.Equal(done, daemon.Read("done.back"));
         Assert.Equal(bytes, daemon.Read("big.back"));
+
+        // Neither half of it is left anywhere.
+        Assert.DoesNotContain("big.bin", await daemon.RunAsync("curl", "-fsS", "-u", "admin:" + daemon.Password, daemon.Http + "/v1/uploads"), StringComparison.Ordinal);
+        await daemon.FluxctlAsync("", "store", "fsck");
     }
 
     private static void MakeTree(SftpDaemon daemon)

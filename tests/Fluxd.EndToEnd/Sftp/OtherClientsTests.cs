@@ -21,6 +21,31 @@ public sealed class OtherClientsTests
         await daemon.RunAsync("diff", "-r", "tree", "back");
     }
 
+    /// <summary>The second put goes on at the bytes that the first one left.</summary>
+    [Fact(Timeout = SftpDaemon.TimeoutMs)]
+    public async Task Lftp_goes_on_with_an_upload_and_a_download_that_were_cut_off()
+    {
+        await using var daemon = await WithTreeAsync();
+        var bytes = daemon.Make("big.bin", 9_000_000);
+        await File.WriteAllBytesAsync(daemon.PathOf("back.bin"), bytes[..3_000_001]);
+        await PythonAsync(daemon, """
+            import os, paramiko
+            c = paramiko.SSHClient(); c.set_missing_host_key_policy(paramiko.AutoAddPolicy())
+            c.connect("127.0.0.1", port=port, username="admin", password=password, look_for_keys=False, allow_agent=False)
+            f = c.open_sftp().open("/big.bin", "w")
+            f.write(open("big.bin", "rb").read(5_000_000))
+            os._exit(0)  # as killed: nothing is closed
+            """);
+        var commands = $"set sftp:auto-confirm yes; set sftp:connect-program '{Ssh}'; set net:max-retries 2; set cmd:fail-exit yes; "
+            + "put -c big.bin -o /big.bin; get -c /big.bin -o back.bin; bye";
+
+        await daemon.RunAsync("lftp", "--norc", "-e", commands, "-u", "admin," + daemon.Password, "sftp://127.0.0.1:" + daemon.Port);
+
+        Assert.Equal(bytes, daemon.Read("back.bin"));
+        var log = await daemon.RunAsync("curl", "-fsS", "-u", "admin:" + daemon.Password, daemon.Http + "/v1/uploads");
+        Assert.DoesNotContain("big.bin", log, StringComparison.Ordinal);
+    }
+
     [Fact(Timeout = SftpDaemon.TimeoutMs)]
     public async Task Rclone_copies_and_checks_by_the_hashes_of_our_shell_commands()
     {

@@ -100,12 +100,8 @@ public sealed class SshClientsTests : IAsyncLifetime
             {
                 var silent = new TcpClient();
                 await silent.ConnectAsync(IPAddress.Loopback, _host.Port);
-                if (i % 3 == 0)
-                {
-                    await silent.GetStream().WriteAsync("SSH-2.0-slow"u8.ToArray());
-                }
-
                 crowd.Add(silent);
+                await silent.GetStream().WriteAsync(FirstWords(i));
             }
 
             var watch = Stopwatch.StartNew();
@@ -118,6 +114,44 @@ public sealed class SshClientsTests : IAsyncLifetime
         {
             crowd.ForEach(c => c.Dispose());
         }
+    }
+
+    /// <summary>Nothing, half a version, one that never ends, none at all, and a packet that says that it has 4 GiB.</summary>
+    private static byte[] FirstWords(int number) => (number % 5) switch
+    {
+        0 => [],
+        1 => "SSH-2.0-slow"u8.ToArray(),
+        2 => [.. Enumerable.Repeat((byte)'S', 60_000)],
+        3 => "GET / HTTP/1.1\r\nHost: here\r\n\r\n\0\xFF"u8.ToArray(),
+        _ => [.. "SSH-2.0-large\r\n"u8, 0xFF, 0xFF, 0xFF, 0xFF, .. new byte[1000]],
+    };
+
+    /// <summary>A client with UpdateHostKeys asks for proof of each key that is announced, and keeps the next one beside the used ones.</summary>
+    [Fact(Timeout = TimeoutMs)]
+    public async Task OpenSSH_learns_the_next_host_key_before_it_is_used()
+    {
+        var keys = Path.Combine(_directory.FullName, "rotating");
+        Directory.CreateDirectory(keys);
+        var next = Path.Combine(keys, "ssh_host_ed25519_key_next");
+        await RunAsync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "next", "-f", next], []);
+        await using var host = await SshTestHost.StartAsync(keys);
+        host.Authenticator.Key("anna", Convert.FromBase64String((await File.ReadAllTextAsync(UserKey + ".pub")).Split(' ')[1]));
+        var known = Path.Combine(_directory.FullName, "known");
+
+        // It must know the host before it believes what the host says of other keys.
+        for (var login = 0; login < 2; login++)
+        {
+            var (status, _, error) = await RunAsync(
+                "ssh",
+                ["-F", "none", "-oStrictHostKeyChecking=accept-new", "-oUpdateHostKeys=yes", "-oUserKnownHostsFile=" + known, "-oGlobalKnownHostsFile=/dev/null",
+                 "-oBatchMode=yes", "-p", $"{host.Port}", "-l", "anna", "-i", UserKey, "127.0.0.1", "-s", "echo"],
+                _content);
+            Assert.True(status == 0, error);
+        }
+
+        var learnt = await File.ReadAllTextAsync(known);
+        Assert.Contains((await File.ReadAllTextAsync(next + ".pub")).Split(' ')[1], learnt, StringComparison.Ordinal);
+        Assert.Contains("ssh-rsa ", learnt, StringComparison.Ordinal);
     }
 
     [Fact(Timeout = TimeoutMs)]

@@ -7,6 +7,9 @@ internal static class MlKem768
 {
     public static bool IsSupported => MLKem.IsSupported || ManagedMlKem768.IsSupported;
 
+    /// <summary>For the log: one and the same daemon uses either, as the system's OpenSSL allows.</summary>
+    public static string Form => MLKem.IsSupported ? "the system's OpenSSL" : ManagedMlKem768.IsSupported ? "fluxd itself" : "nobody here";
+
     /// <summary>False when the peer's key is malformed.</summary>
     public static bool TryEncapsulate(ReadOnlySpan<byte> encapsulationKey, Span<byte> ciphertext, Span<byte> secret)
     {

@@ -87,6 +87,19 @@ public sealed class RemoteCommandTests
         Assert.Equal("%ComSpec%\n", Encoding.ASCII.GetString((await Run("echo", [], "${ShellId}%ComSpec%")).Output));
 
     [Fact(Timeout = 30_000)]
+    public async Task Who_has_no_REALPATH_finds_home_and_folders_by_pwd_and_cd()
+    {
+        await Put("/file", "x"u8.ToArray());
+        await _files.MakeFolderAsync(People.Anna, FilePath.Parse("/folder"), null, parents: false, CancellationToken.None);
+
+        Assert.Equal("/\n", Encoding.ASCII.GetString((await Run("pwd", [])).Output));
+        Assert.Equal(0, (await Run("cd", [])).Status);
+        Assert.Equal(0, (await Run("cd", [], "/folder")).Status);
+        Assert.Equal(FluxError.NotFolder, (await Assert.ThrowsAsync<FluxException>(() => Run("cd", [], "/file"))).Error);
+        Assert.Equal(FluxError.NotFound, (await Assert.ThrowsAsync<FluxException>(() => Run("cd", [], "/nowhere"))).Error);
+    }
+
+    [Fact(Timeout = 30_000)]
     public async Task Df_speaks_the_portable_format()
     {
         _files.QuotaBytes = 4096 * 1024;

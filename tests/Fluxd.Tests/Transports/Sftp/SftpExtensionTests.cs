@@ -30,6 +30,44 @@ public sealed class SftpExtensionTests
     }
 
     [Fact(Timeout = 30_000)]
+    public async Task Fstatvfs_answers_as_statvfs_does()
+    {
+        await using var f = await WithFile();
+        var handle = await f.Client.OpenAsync("/file", 1);
+        var byPath = await f.Client.AskAsync(Extended, "statvfs@openssh.com", "/file");
+        var byHandle = await f.Client.AskAsync(Extended, "fstatvfs@openssh.com", handle);
+        Assert.Equal(201, byHandle.Type);
+        Assert.Equal(Enumerable.Range(0, 11).Select(_ => byPath.UInt64()), Enumerable.Range(0, 11).Select(_ => byHandle.UInt64()));
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task Lsetstat_sets_the_time_of_a_link_and_not_of_its_file()
+    {
+        await using var f = await WithFile();
+        await f.Client.AskAsync(Symlink, "file", "/link");
+        var before = (await f.Client.AskAsync(Stat, "/file")).Attributes().ModifiedAt;
+
+        Assert.Equal(0u, (await f.Client.AskAsync(Extended, "lsetstat@openssh.com", "/link", 8u, 1000u, 1001u)).Status);
+
+        Assert.Equal(1001u, (await f.Client.AskAsync(LStat, "/link")).Attributes().ModifiedAt);
+        Assert.Equal(before, (await f.Client.AskAsync(Stat, "/file")).Attributes().ModifiedAt);
+    }
+
+    [Fact(Timeout = 30_000)]
+    public async Task A_home_is_the_root_and_nobody_elses_is_told()
+    {
+        await using var f = await WithFile();
+        foreach (var user in new[] { "", "anna" })
+        {
+            var answer = await f.Client.AskAsync(Extended, "home-directory", user);
+            Assert.Equal(1u, answer.UInt32());
+            Assert.Equal("/", answer.Text());
+        }
+
+        Assert.Equal(2u, (await f.Client.AskAsync(Extended, "home-directory", "bert")).Status);
+    }
+
+    [Fact(Timeout = 30_000)]
     public async Task Limits_are_those_of_openssh()
     {
         await using var f = await WithFile();

@@ -44,6 +44,36 @@ public sealed class SessionTests(ITestOutputHelper output)
         await client.StartAuthAsync();
     }
 
+    /// <summary>Without the list an RSA client tries ssh-rsa with SHA-1, which is refused (RFC 8332, section 3.3).</summary>
+    [Fact(Timeout = TimeoutMs)]
+    public async Task The_first_keys_are_followed_by_what_signatures_are_taken()
+    {
+        await using var client = new SshTestClient();
+        await client.GreetAsync();
+        await client.ExchangeKeysAsync();
+
+        var extensions = Read(client.ExtInfo);
+        var algorithms = extensions["server-sig-algs"].Split(',');
+        Assert.Equal("ssh-ed25519", algorithms[0]);
+        Assert.Contains("rsa-sha2-512", algorithms);
+        Assert.Contains("rsa-sha2-256", algorithms);
+        Assert.DoesNotContain("ssh-rsa", algorithms);
+        Assert.Equal("0", extensions["publickey-hostbound@openssh.com"]);
+        Assert.Equal("0", extensions["ping@openssh.com"]);
+
+        static Dictionary<string, string> Read(byte[] payload)
+        {
+            var reader = new SshReader(payload.AsSpan(1));
+            var all = new Dictionary<string, string>();
+            for (var left = reader.UInt32(); left > 0; left--)
+            {
+                all.Add(reader.Text(100), reader.Text(1000));
+            }
+
+            return all;
+        }
+    }
+
     [Fact(Timeout = TimeoutMs)]
     public async Task Strict_keys_count_from_zero_again_also_after_a_rekey()
     {

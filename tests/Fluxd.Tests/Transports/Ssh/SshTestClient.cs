@@ -60,6 +60,8 @@ internal sealed class SshTestClient : IAsyncDisposable
 
     public byte[] SessionId { get; private set; } = [];
 
+    public byte[] ExtInfo { get; private set; } = [];
+
     public void SendRaw(ReadOnlySpan<byte> bytes) => _outbound.SendRaw(bytes);
 
     public void Send(SshWriter message) => _outbound.Send(message);
@@ -110,7 +112,8 @@ internal sealed class SshTestClient : IAsyncDisposable
         _inbound.SwitchKeys(_nextInbound!, _strict);
         if (first)
         {
-            Xunit.Assert.Equal(MessageId.ExtInfo, (await ReceiveAsync())![0]);
+            ExtInfo = (await ReceiveAsync())!;
+            Xunit.Assert.Equal(MessageId.ExtInfo, ExtInfo[0]);
         }
     }
 
