@@ -16,7 +16,7 @@ internal sealed class ContentReader(SqliteCatalog catalog, IPackStore packs)
 {
     private readonly LeastRecentlyUsed<(long Content, long Start), ChunkPlan> _plans = new(ContentLimits.PlannedChunksCached);
     private readonly LeastRecentlyUsed<long, long> _lastStart = new(ContentLimits.PlannedChunksCached / 64);
-    private readonly LeastRecentlyUsed<long, byte[]> _chunks = new(ContentLimits.ChunkCacheBytes);
+    private readonly ChunkCache _chunks = new(ContentLimits.ChunkCacheBytes);
 
     /// <summary>Up to the buffer's length; 0 at and beyond the end.</summary>
     /// <exception cref="FluxException">NotFound; Corrupt: stored bytes don't match.</exception>
@@ -124,10 +124,17 @@ internal sealed class ContentReader(SqliteCatalog catalog, IPackStore packs)
                     break;
                 }
 
-                var part = (cut is null ? Whole(chunk) : Whole(chunk, cut))[skip..];
-                var count = Math.Min(part.Length, buffer.Length - done);
-                part[..count].CopyTo(buffer[done..]);
-                done += count;
+                var part = buffer.Slice(done, Math.Min(chunk.Length - skip, buffer.Length - done));
+                if (cut is null)
+                {
+                    CopyPart(chunk, skip, part);
+                }
+                else
+                {
+                    Whole(chunk, cut).Slice(skip, part.Length).CopyTo(part);
+                }
+
+                done += part.Length;
                 i++;
             }
             else
@@ -188,17 +195,26 @@ internal sealed class ContentReader(SqliteCatalog catalog, IPackStore packs)
         return cut.Bytes;
     }
 
-    private ReadOnlySpan<byte> Whole(in PlannedChunk chunk)
+    private void CopyPart(in PlannedChunk chunk, int skip, Span<byte> to)
     {
-        var hit = _chunks.TryGet(chunk.Id, out var raw);
-        StoreMetrics.ChunkLookup(hit);
-        if (!hit || raw is null)
+        var held = _chunks.TryHold(chunk.Id);
+        StoreMetrics.ChunkLookup(held is not null);
+        var isNew = held is null;
+        held ??= ChunkCache.Make(chunk.Id, chunk.Length);
+        try
         {
-            raw = ReadChunk(chunk);
-            _chunks.Put(chunk.Id, raw, raw.Length);
-        }
+            if (isNew)
+            {
+                ReadWhole(chunk, held.Bytes);
+                _chunks.Add(held);
+            }
 
-        return raw;
+            held.Bytes.Slice(skip, to.Length).CopyTo(to);
+        }
+        finally
+        {
+            _chunks.Release(held);
+        }
     }
 
     private void ReadWhole(in PlannedChunk chunk, Span<byte> raw)
