@@ -33,7 +33,7 @@ internal static class CatalogLimits
     /// <summary>Index rows merged in one transaction: tens of milliseconds at most, so that no commit waits long.</summary>
     public const int MergeSlice = 20_000;
 
-    /// <summary>Size of the index's first tier; merging a batch into it stays cheap, as it fits the cache.</summary>
+    /// <summary>Most keys in the index's first tier: beyond it a batch that is merged into it writes a page for each two of its keys.</summary>
     public const int FirstTierKeys = 8 << 20;
 
     /// <summary>Connections that read at once: more would only wait for the disk, at 8 MiB of cache each.</summary>

@@ -22,6 +22,7 @@ internal sealed class ChunkIndex
     private int _merged;
     private int _batch;
     private long _firstTier;
+    private long _secondTier;
     private bool _isMoving;
 
     /// <summary>Reads what is not merged yet into memory, and the keys into the filter.</summary>
@@ -34,7 +35,8 @@ internal sealed class ChunkIndex
         _batch = RecentCount > _sizes.Recent ? _sizes.Slice : int.MaxValue;
         _firstTier = database.Scalar("SELECT count(*) FROM hx1") ?? 0;
         _isMoving = database.Scalar("SELECT value FROM local WHERE key = 'hx1_moving'") == 1;
-        _filter = BloomFilter.For(_firstTier + (database.Scalar("SELECT count(*) FROM hx2") ?? 0));
+        _secondTier = database.Scalar("SELECT count(*) FROM hx2") ?? 0;
+        _filter = BloomFilter.For(_firstTier + _secondTier);
         FillFilter("SELECT k FROM hx1");
         FillFilter("SELECT k FROM hx2");
     }
@@ -52,7 +54,7 @@ internal sealed class ChunkIndex
     }
 
     /// <summary>A merge has begun or is due; call <see cref="MergeStep"/> when there is time.</summary>
-    internal bool WantsMerge => _merging is not null || _isMoving || RecentCount > _sizes.Recent || _firstTier > _sizes.FirstTier;
+    internal bool WantsMerge => _merging is not null || _isMoving || RecentCount > _sizes.Recent || _firstTier > _sizes.FirstTierBeside(_secondTier);
 
     /// <summary>Merging has fallen behind: do it before the next group.</summary>
     internal bool MustMerge => RecentCount > 2 * _sizes.Recent;
@@ -123,7 +125,9 @@ internal sealed class ChunkIndex
             var some = first.Run();
             _firstTier -= some;
             using var second = transaction.Sql("DELETE FROM hx2 WHERE k = ?1 AND id = ?2").Bind(key).Bind(id);
-            removed += some + second.Run();
+            var others = second.Run();
+            _secondTier -= others;
+            removed += some + others;
         }
 
         return removed;
@@ -323,7 +327,7 @@ internal sealed class ChunkIndex
 
         using (var move = _database.Sql("INSERT OR IGNORE INTO hx2(k, id) SELECT k, id FROM hx1 ORDER BY k, id LIMIT ?1").Bind(_sizes.Slice))
         {
-            move.Run();
+            _secondTier += move.Run();
         }
 
         using var remove = _database.Sql("""
