@@ -14,6 +14,8 @@ internal sealed class ChunkIndex
     // Of a chunk that very many have, so many are looked at before it is written once more.
     private const int CandidatesMax = 256;
 
+    private static readonly (long Key, long Id) s_lowest = (long.MinValue, long.MinValue);
+
     private readonly RecentChunks _recent = new();
     private readonly Database _database;
     private readonly IndexSizes _sizes;
@@ -24,6 +26,7 @@ internal sealed class ChunkIndex
     private long _firstTier;
     private long _secondTier;
     private bool _isMoving;
+    private (long Key, long Id) _movedUpTo = s_lowest;
 
     /// <summary>Reads what is not merged yet into memory, and the keys into the filter.</summary>
     internal ChunkIndex(Database database, IndexSizes? sizes = null)
@@ -317,7 +320,10 @@ internal sealed class ChunkIndex
         _batch = _batch < int.MaxValue / 2 ? 2 * _batch : int.MaxValue;
     }
 
-    /// <summary>Moves the lowest keys from the first tier to the second, until it is empty.</summary>
+    /// <summary>
+    /// Moves the next keys from the first tier to the second, once through from the lowest to the highest. What is merged
+    /// behind it meanwhile waits for the next time: moved at once, those few would touch as many pages as many do.
+    /// </summary>
     private void MoveSlice()
     {
         if (!_isMoving)
@@ -325,17 +331,28 @@ internal sealed class ChunkIndex
             SetMoving(true);
         }
 
-        using (var move = _database.Sql("INSERT OR IGNORE INTO hx2(k, id) SELECT k, id FROM hx1 ORDER BY k, id LIMIT ?1").Bind(_sizes.Slice))
+        var (key, id) = _movedUpTo;
+        var (endKey, endId) = (long.MaxValue, long.MaxValue);
+        bool more;
+        using (var end = _database.Sql("SELECT k, id FROM hx1 WHERE (k, id) > (?1, ?2) ORDER BY k, id LIMIT 1 OFFSET ?3").Bind(key).Bind(id).Bind(_sizes.Slice - 1))
+        {
+            more = end.Step();
+            if (more)
+            {
+                (endKey, endId) = (end.Long(0), end.Long(1));
+            }
+        }
+
+        using (var move = _database.Sql("INSERT OR IGNORE INTO hx2(k, id) SELECT k, id FROM hx1 WHERE (k, id) > (?1, ?2) AND (k, id) <= (?3, ?4) ORDER BY k, id")
+            .Bind(key).Bind(id).Bind(endKey).Bind(endId))
         {
             _secondTier += move.Run();
         }
 
-        using var remove = _database.Sql("""
-            DELETE FROM hx1 WHERE (k, id) <= (SELECT k, id FROM (SELECT k, id FROM hx1 ORDER BY k, id LIMIT ?1) ORDER BY k DESC, id DESC LIMIT 1)
-            """).Bind(_sizes.Slice);
-        var removed = remove.Run();
-        _firstTier -= removed;
-        if (removed < _sizes.Slice)
+        using var remove = _database.Sql("DELETE FROM hx1 WHERE (k, id) > (?1, ?2) AND (k, id) <= (?3, ?4)").Bind(key).Bind(id).Bind(endKey).Bind(endId);
+        _firstTier -= remove.Run();
+        _movedUpTo = more ? (endKey, endId) : s_lowest;
+        if (!more)
         {
             SetMoving(false);
         }
