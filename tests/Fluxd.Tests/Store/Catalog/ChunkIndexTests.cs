@@ -65,6 +65,34 @@ public sealed class ChunkIndexTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
+    public async Task A_move_goes_once_through_the_first_tier_and_not_after_what_keeps_coming()
+    {
+        await Create();
+        for (var step = 0; !IsMoving(); step++)
+        {
+            Assert.True(step < 10_000);
+            AddChunks(3);
+            if (_index.WantsMerge)
+            {
+                _index.MergeStep();
+            }
+        }
+
+        for (var step = 0; IsMoving(); step++)
+        {
+            Assert.True(step < 10_000);
+            AddChunks(3);
+            _index.MergeStep();
+        }
+
+        Assert.True(Count("hx1") > 0);
+        Assert.True(Count("hx2") > 0);
+        AssertFindsAll();
+
+        bool IsMoving() => Count("local WHERE key = 'hx1_moving' AND value <> 0") > 0;
+    }
+
+    [Fact]
     public async Task A_crash_at_any_step_of_a_merge_loses_no_hash()
     {
         var seed = Random.Shared.Next();
