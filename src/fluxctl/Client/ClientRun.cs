@@ -87,10 +87,18 @@ internal sealed class ClientRun : IAsyncDisposable
             return new HttpLink(Target(profile));
         }
 
+        var blocked = new BlockedNetworks(Profiles.Folder, TimeProvider.System);
+        if (!quicOnly && blocked.Until(address) is { } until)
+        {
+            Note($"UDP was blocked on this network; going over HTTPS, and trying QUIC again after {until.ToLocalTime():HH:mm}.");
+            return new HttpLink(Target(profile));
+        }
+
         var quic = new QuicLink(QuicTarget(address, new TokenCredential(profile.Token), profile.Pin));
         try
         {
             await quic.ReachAsync(ct);
+            blocked.Forget(address);
             return quic;
         }
         catch (FluxException error) when (error.Error == FluxError.Unavailable)
@@ -100,6 +108,8 @@ internal sealed class ClientRun : IAsyncDisposable
             {
                 throw new CommandFailure(ExitCodes.Unreachable, error.Message);
             }
+
+            blocked.Remember(address);
 
             // Only what can't be a different server's doing: a wrong certificate or a refused login is never retried elsewhere.
             Note($"{error.Message} Going over HTTPS.");

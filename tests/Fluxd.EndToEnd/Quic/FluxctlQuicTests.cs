@@ -125,7 +125,21 @@ public sealed class FluxctlQuicTests
         Assert.Equal(0, exit);
         Assert.Contains("Going over HTTPS", errors, StringComparison.Ordinal);
         Assert.Equal(bytes, await File.ReadAllBytesAsync(served.Local("back.bin")));
+
+        // Known for this network from then on: nothing is sent there again, except when QUIC is asked for.
+        Drain(silent);
+        Assert.Contains("UDP was blocked on this network", (await served.Ctl.TryAsync(null, "ls")).Errors, StringComparison.Ordinal);
+        Assert.Equal(0, silent.Available);
         Assert.Equal(3, (await served.Ctl.TryAsync(null, "ls", "--quic")).ExitCode);
+        Assert.NotEqual(0, silent.Available);
+    }
+
+    private static void Drain(Socket socket)
+    {
+        while (socket.Available > 0)
+        {
+            socket.Receive(new byte[65536]);
+        }
     }
 
     [QuicFact(Timeout = 180_000)]
