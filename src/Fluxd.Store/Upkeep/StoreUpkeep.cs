@@ -189,7 +189,7 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
         ? throw new FluxException(FluxError.NoSpace, "The disk has not room enough for another copy of the catalogue.")
         : MakeCopyAsync(ct);
 
-    private void RequireWholePath(string folder)
+    private static void RequireWholePath(string folder)
     {
         if (!Path.IsPathRooted(folder))
         {
