@@ -55,7 +55,7 @@ public sealed class RawHttp : IDisposable
         var buffer = new byte[4096];
         try
         {
-            var count = await _client.GetStream().ReadAsync(buffer).AsTask().WaitAsync(TimeSpan.FromSeconds(60));
+            var count = await _client.GetStream().ReadAsync(buffer).AsTask().WaitAsync(TimeSpan.FromMinutes(3));
             _ahead.AddRange(buffer[..count]);
             return count > 0;
         }

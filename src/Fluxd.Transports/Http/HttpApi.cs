@@ -28,6 +28,7 @@ namespace Fluxd.Transports.Http;
 /// </summary>
 public sealed partial class HttpApi : IDisposable
 {
+    internal const string ClientTooSlow = "client too slow";
     private const string ClientClosed = "client closed";
 
     private static readonly Counter<long> Requests = FluxTelemetry.Meter.CreateCounter<long>("fluxd.http.requests", "{request}", "Answered requests, by route and status");
@@ -256,7 +257,7 @@ public sealed partial class HttpApi : IDisposable
     /// <summary>A body that ends too early or comes too slowly is the client's end, in Kestrel's words a bad request.</summary>
     private static string OutcomeOf(Exception error, Problem problem) => error switch
     {
-        BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } => "client too slow",
+        BadHttpRequestException { StatusCode: StatusCodes.Status408RequestTimeout } => ClientTooSlow,
         BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } => ClientClosed,
         _ => problem.Code,
     };

@@ -106,6 +106,12 @@ internal static class HttpLimits
 
     public static readonly TimeSpan MinimumRateGrace = TimeSpan.FromSeconds(30);
 
+    /// <summary>A reader takes a piece of <see cref="ReadBufferBytes"/> in this time (2 KiB/s) or is cut off; a download goes on by Range.</summary>
+    public static readonly TimeSpan ReaderPatience = TimeSpan.FromMinutes(2);
+
+    /// <summary>How often it is looked whether a reader still reads.</summary>
+    public static readonly TimeSpan ReaderLook = TimeSpan.FromSeconds(30);
+
     public static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(90);
 
     /// <summary>From acceptance to the first request, TLS handshake included, when the daemon stops meanwhile: three lost packets' time.</summary>

@@ -16,6 +16,7 @@ public sealed class LinkTuning(CongestionControl congestion, NetworkLocality loc
     private const int Tcp = 6;
     private const int TcpQuickAck = 12;
     private const int TcpCongestion = 13;
+    private const int TcpUserTimeout = 18;
     private const int NameBytesMax = 16;
 
     private readonly ConcurrentDictionary<string, long> _given = new();
@@ -56,6 +57,15 @@ public sealed class LinkTuning(CongestionControl congestion, NetworkLocality loc
         if (OperatingSystem.IsLinux())
         {
             TrySet(socket, TcpQuickAck, BitConverter.GetBytes(1));
+        }
+    }
+
+    /// <summary>The kernel ends the connection when what was sent is neither taken nor acknowledged for this long. Not for those that may rest in the middle.</summary>
+    public static void GiveUpAfter(Socket socket, TimeSpan patience)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            TrySet(socket, TcpUserTimeout, BitConverter.GetBytes((int)patience.TotalMilliseconds));
         }
     }
 

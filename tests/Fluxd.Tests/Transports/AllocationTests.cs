@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Pipelines;
+using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
 using Fluxd.Core.Chunking;
@@ -17,7 +18,7 @@ namespace Fluxd.Tests.Transports;
 public sealed class AloneCollection;
 
 /// <summary>
-/// In the steady state a packet, piece or chunk allocates nothing: in SFTP, SSH, HTTP downloads and the chunker. Measured over the whole process, so other work in
+/// In the steady state a packet, piece or chunk allocates nothing: in SFTP, SSH, HTTP and the chunker. Measured over the whole process, so other work in
 /// it could only add: the best of some rounds counts, and the bar is below the smallest thing that a packet could allocate
 /// each time (24 bytes).
 /// </summary>
@@ -86,6 +87,24 @@ public sealed class AllocationTests
         await AssertNothing(Pieces - (Pieces / 4), () => FetchAsync(socket, buffer, Pieces / 4), () => FetchAsync(socket, buffer, Pieces));
     }
 
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_piece_of_an_upload_over_HTTP_allocates_nothing()
+    {
+        const int Pieces = 4000;
+        const int PieceBytes = 4096; // what Kestrel hands on at once
+        await using var server = new HttpServer();
+        server.Uploads = DroppedUploads.Make(server.Uploads);
+        await server.StartAsync();
+        using var client = server.Client();
+        using var created = await client.PostAsJsonAsync("/v1/uploads", new { path = "/up", size = Pieces * PieceBytes });
+        var href = created.EnsureSuccessStatusCode().Headers.Location!.OriginalString;
+
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        await socket.ConnectAsync(server.Address.Host, server.Address.Port);
+        var body = new byte[Pieces * PieceBytes];
+        await AssertNothing(Pieces - (Pieces / 4), () => SendAsync(socket, href, body.AsMemory(0, body.Length / 4)), () => SendAsync(socket, href, body));
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -144,6 +163,20 @@ public sealed class AllocationTests
             // The head comes in one piece: the server writes it with the first bytes of the body.
             left -= isHead ? count - buffer.AsSpan(0, count).IndexOf("\r\n\r\n"u8) - 4 : count;
         }
+    }
+
+    private static async Task SendAsync(Socket socket, string href, ReadOnlyMemory<byte> body)
+    {
+        await socket.SendAsync(Encoding.ASCII.GetBytes(
+            $"PATCH {href} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {HttpServer.Token}\r\nUpload-Offset: 0\r\nContent-Length: {body.Length}\r\n\r\n"));
+        while (!body.IsEmpty)
+        {
+            body = body[await socket.SendAsync(body)..];
+        }
+
+        var answer = new byte[4096];
+        var count = await socket.ReceiveAsync(answer);
+        Assert.StartsWith("HTTP/1.1 204 ", Encoding.ASCII.GetString(answer, 0, count), StringComparison.Ordinal);
     }
 
     private static byte[] Packet(byte type, params object[] parts)

@@ -57,7 +57,9 @@ internal static class ArchiveRoutes
         }
 
         await x.Response.StartAsync(ct);
-        await using IArchive archive = format == "zip" ? await ZipStream.StartAsync(x.Response.Body, ct) : new TarStream(x.Response.Body);
+        using var body = new WatchedBody(x);
+        var output = body.AsStream(leaveOpen: true);
+        await using IArchive archive = format == "zip" ? await ZipStream.StartAsync(output, ct) : new TarStream(output);
         foreach (var (path, node) in roots)
         {
             await AddAsync(x, archive, path, node, node.Kind == NodeKind.Folder && paths.Count == 1 ? "" : node.Name.ToString(), 0, ct);

@@ -107,7 +107,7 @@ internal static class FileDownload
 
         if (!x.IsHead && range.Length > 0)
         {
-            await FileSender.SendAsync(x, file, range, x.Response.BodyWriter, ct);
+            await FileSender.SendAsync(x, file, range, ct);
         }
     }
 

@@ -9,7 +9,20 @@ namespace Fluxd.Transports.Http.Files;
 /// <summary>Streams ranges of an open file into a response. Bytes are read straight into the response's own memory.</summary>
 internal static class FileSender
 {
-    public static async Task SendAsync(Exchange x, IOpenFile file, SentRange range, PipeWriter writer, CancellationToken ct)
+    public static async Task SendAsync(Exchange x, IOpenFile file, SentRange range, CancellationToken ct)
+    {
+        if (range.Length <= HttpLimits.ResponseBufferBytes)
+        {
+            // It fits into what the connection holds: nothing here waits for the reader.
+            await SendAsync(x, file, range, x.Response.BodyWriter, ct);
+            return;
+        }
+
+        using var body = new WatchedBody(x);
+        await SendAsync(x, file, range, body, ct);
+    }
+
+    private static async Task SendAsync(Exchange x, IOpenFile file, SentRange range, PipeWriter writer, CancellationToken ct)
     {
         var offset = range.First;
         while (offset <= range.Last)
@@ -48,7 +61,7 @@ internal static class FileSender
             return;
         }
 
-        var writer = x.Response.BodyWriter;
+        using var writer = new WatchedBody(x);
         for (var i = 0; i < ranges.Count; i++)
         {
             await writer.WriteAsync(heads[i], ct);

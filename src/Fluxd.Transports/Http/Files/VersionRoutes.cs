@@ -24,7 +24,10 @@ internal static class VersionRoutes
             Body = typeof(TrashRestoreBody), Answer = typeof(NodeEntry),
         },
         new("DELETE", "/v1/trash/{id}", "Remove from the trash for good.", PurgeAsync) { Success = 204 },
-        new("GET", "/v1/snapshots", "Moments that can be read below /v1/files/.snapshots/.", SnapshotsAsync) { Answer = typeof(SnapshotList) },
+        new("GET", "/v1/snapshots", "Moments that can be read below /v1/files/.snapshots/, newest first.", SnapshotsAsync)
+        {
+            Answer = typeof(SnapshotList), Query = ["cursor: where the next page begins", "limit: entries of a page (1000)"],
+        },
     ];
 
     private static async Task ListAsync(Exchange x, CancellationToken ct)
@@ -32,9 +35,10 @@ internal static class VersionRoutes
         var before = x.QueryLong("before") ?? long.MaxValue;
         var limit = x.QueryCount("limit", Limits.ListPageMax, Limits.ListPageMax);
         var versions = await x.Services.Versions.ListAsync(x.Who, x.Path, ct);
-        var page = versions.Where(v => v.Version < before).Take(limit).Select(v => new VersionEntry(
-            v.Version, v.Size, v.ContentTag.IsEmpty ? null : ETag.Of(v.ContentTag.Span), v.ModifiedAt.ToDateTimeOffset(), v.CreatedAt.ToDateTimeOffset(), v.Author, v.IsCurrent));
-        await x.JsonAsync(200, new VersionList([.. page]), WireJson.Default.VersionList, ct);
+        var left = versions.Where(v => v.Version < before).ToList();
+        var page = left.Take(limit).Select(v => new VersionEntry(
+            v.Version, v.Size, v.ContentTag.IsEmpty ? null : ETag.Of(v.ContentTag.Span), v.ModifiedAt.ToDateTimeOffset(), v.CreatedAt.ToDateTimeOffset(), v.Author, v.IsCurrent)).ToList();
+        await x.JsonAsync(200, new VersionList(page, left.Count > limit ? page[^1].Version : null), WireJson.Default.VersionList, ct);
     }
 
     private static async Task RestoreAsync(Exchange x, CancellationToken ct)
@@ -84,9 +88,12 @@ internal static class VersionRoutes
 
     private static async Task SnapshotsAsync(Exchange x, CancellationToken ct)
     {
+        // A name is its moment, so the last one of a page is where the next begins, whatever comes and goes meanwhile.
+        var (cursor, limit) = (x.Query("cursor"), x.QueryCount("limit", Limits.ListPageMax, Limits.ListPageMax));
         var names = await x.Services.Versions.ListSnapshotsAsync(x.Who, ct);
-        var entries = names.Select(name => new SnapshotEntry(name.ToString(), "/v1/files/.snapshots/" + HttpPaths.Encode(name) + "/"));
-        await x.JsonAsync(200, new SnapshotList([.. entries]), WireJson.Default.SnapshotList, ct);
+        var left = names.Where(name => cursor is null || string.CompareOrdinal(name.ToString(), cursor) < 0).ToList();
+        var page = left.Take(limit).Select(name => new SnapshotEntry(name.ToString(), "/v1/files/.snapshots/" + HttpPaths.Encode(name) + "/")).ToList();
+        await x.JsonAsync(200, new SnapshotList(page, left.Count > limit ? page[^1].Name : null), WireJson.Default.SnapshotList, ct);
     }
 
     private static long Id(Exchange x) => long.TryParse(x.Segment("id"), NumberStyles.None, CultureInfo.InvariantCulture, out var id)

@@ -11,12 +11,13 @@ public static class HttpConnections
 {
     private static readonly TimeSpan HeaderTimeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>Congestion control by where the peer is.</summary>
+    /// <summary>Congestion control by where the peer is; and an end for readers who leave a finished answer's last bytes where they are.</summary>
     public static void UseLinkTuning(this ListenOptions listen, LinkTuning tuning) => listen.Use(next => connection =>
     {
         if (connection.Features.Get<IConnectionSocketFeature>()?.Socket is { } socket && connection.RemoteEndPoint is IPEndPoint peer)
         {
             tuning.Apply(socket, peer.Address);
+            LinkTuning.GiveUpAfter(socket, HttpLimits.ReaderPatience);
         }
 
         return next(connection);

@@ -108,7 +108,8 @@ public sealed record BulkAnswer(IReadOnlyList<ItemResult> Results);
 
 public sealed record VersionEntry(long Version, long Size, string? Etag, DateTimeOffset ModifiedAt, DateTimeOffset CreatedAt, string Author, bool IsCurrent);
 
-public sealed record VersionList(IReadOnlyList<VersionEntry> Versions);
+/// <param name="Next">What "before" asks for the next page.</param>
+public sealed record VersionList(IReadOnlyList<VersionEntry> Versions, long? Next);
 
 public sealed record RestoreBody(string Path, long Version);
 
@@ -120,7 +121,7 @@ public sealed record TrashRestoreBody(string? To);
 
 public sealed record SnapshotEntry(string Name, string Href);
 
-public sealed record SnapshotList(IReadOnlyList<SnapshotEntry> Snapshots);
+public sealed record SnapshotList(IReadOnlyList<SnapshotEntry> Snapshots, string? Next);
 
 public sealed record ArchiveBody([property: JsonRequired] IReadOnlyList<string> Paths, string Format = "zip", string? Name = null);
 

@@ -262,6 +262,23 @@ public sealed class AccessOverHttpTests : HttpTest
         Assert.False((await Send("OPTIONS", "/v1/files/x", "Origin: https://b.example", "Access-Control-Request-Method: PUT")).Headers.Contains("Access-Control-Allow-Origin"));
     }
 
+    [Theory(Timeout = 60_000)]
+    [InlineData("/")]
+    [InlineData("/v1/files/")]
+    [InlineData("/v1/files/nothing")]
+    [InlineData("/v1/nothing")]
+    public async Task Every_answer_tells_browsers_what_they_must_not_do(string url)
+    {
+        var headers = (await Client.GetAsync(url)).Headers;
+        Assert.Equal(
+            ["nosniff", "DENY", "0", "strict-origin-when-cross-origin", "camera=(), microphone=(), geolocation=()", "same-origin", "same-origin"],
+            new[]
+            {
+                "X-Content-Type-Options", "X-Frame-Options", "X-XSS-Protection", "Referrer-Policy", "Permissions-Policy", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy",
+            }.Select(name => headers.GetValues(name).Single()));
+        Assert.Contains("default-src 'none'", headers.GetValues("Content-Security-Policy").Single(), StringComparison.Ordinal);
+    }
+
     [Fact(Timeout = 30_000)]
     public async Task The_page_and_the_openapi_document_are_there()
     {

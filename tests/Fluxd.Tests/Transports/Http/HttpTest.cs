@@ -47,9 +47,9 @@ public abstract class HttpTest : IAsyncLifetime
 }
 
 /// <summary>The API over the real trees, uploads, versions and feed, on a real catalogue and real packs.</summary>
-public abstract class HttpOverTheStoreTest : HttpTest
+public abstract class HttpOverTheStoreTest(TimeProvider? clock = null) : HttpTest
 {
-    private protected TestTrees Trees { get; } = new();
+    private protected TestTrees Trees { get; } = new(clock);
 
     public override Task InitializeAsync()
     {

@@ -120,6 +120,7 @@ public sealed class UploadsOverHttpTests : HttpTest
         var location = created.Headers.Location!.OriginalString;
         var head = await Send("HEAD", location, null, "Upload-Draft-Interop-Version: 8");
         Assert.Equal((HttpStatusCode.NoContent, "2", "?0", "5"), (head.StatusCode, One(head, "Upload-Offset"), One(head, "Upload-Complete"), One(head, "Upload-Length")));
+        Assert.StartsWith("min-append-size=0, max-age=", One(head, "Upload-Limit"), StringComparison.Ordinal);
         var wrong = await Send("PATCH", location, "x"u8.ToArray(), DraftBody, "Upload-Offset: 1", "Upload-Complete: ?0");
         var problem = await wrong.Content.ReadFromJsonAsync<JsonElement>();
         Assert.Equal((HttpStatusCode.Conflict, 2, 1), (wrong.StatusCode, problem.GetProperty("expected-offset").GetInt32(), problem.GetProperty("provided-offset").GetInt32()));
