@@ -18,10 +18,10 @@ internal static class DraftUploads
 
     public static bool Speaks(Exchange x) => x.Header("Upload-Complete") is not null || x.Header("Upload-Draft-Interop-Version") is not null;
 
-    public static void Describe(Exchange x)
+    public static void Describe(Exchange x, UploadInfo? info = null)
     {
         x.Response.Headers["Upload-Draft-Interop-Version"] = InteropVersion;
-        x.Response.Headers["Upload-Limit"] = Limit(x);
+        x.Response.Headers["Upload-Limit"] = Limit(x, info);
         if (x.Method == "OPTIONS")
         {
             x.Response.Headers["Accept-Patch"] = PartType;

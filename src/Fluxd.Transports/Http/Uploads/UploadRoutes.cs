@@ -122,7 +122,7 @@ internal static class UploadRoutes
         }
         else
         {
-            DraftUploads.Describe(x);
+            DraftUploads.Describe(x, info);
         }
 
         return info;

@@ -24,7 +24,7 @@ public sealed class PastOverHttpTests : HttpOverTheStoreTest
     {
         for (var i = 0; i < 5; i++)
         {
-            _time.Advance(TimeSpan.FromMinutes(1));
+            _time.Advance(TimeSpan.FromHours(1));
             (await Send("PUT", "/v1/files/v", [(byte)i])).EnsureSuccessStatusCode();
         }
 
