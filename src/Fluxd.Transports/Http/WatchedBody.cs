@@ -1,5 +1,4 @@
 using System.IO.Pipelines;
-using System.Runtime.CompilerServices;
 
 namespace Fluxd.Transports.Http;
 
@@ -28,9 +27,17 @@ internal sealed class WatchedBody : PipeWriter, IDisposable
 
     public override void Advance(int bytes) => _inner.Advance(bytes);
 
-    public override Memory<byte> GetMemory(int sizeHint = 0) => _inner.GetMemory(sizeHint);
+    public override Memory<byte> GetMemory(int sizeHint = 0)
+    {
+        Goes();
+        return _inner.GetMemory(sizeHint);
+    }
 
-    public override Span<byte> GetSpan(int sizeHint = 0) => _inner.GetSpan(sizeHint);
+    public override Span<byte> GetSpan(int sizeHint = 0)
+    {
+        Goes();
+        return _inner.GetSpan(sizeHint);
+    }
 
     public override void CancelPendingFlush() => _inner.CancelPendingFlush();
 
@@ -38,23 +45,18 @@ internal sealed class WatchedBody : PipeWriter, IDisposable
 
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
     {
+        Goes();
         var flush = _inner.FlushAsync(cancellationToken);
-        return flush.IsCompleted ? flush : TakenAsync(flush);
+        if (!flush.IsCompleted)
+        {
+            Interlocked.Exchange(ref _waitingSince, _clock.GetTimestamp());
+        }
+
+        return flush;
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<FlushResult> TakenAsync(ValueTask<FlushResult> flush)
-    {
-        Interlocked.Exchange(ref _waitingSince, _clock.GetTimestamp());
-        try
-        {
-            return await flush;
-        }
-        finally
-        {
-            Interlocked.Exchange(ref _waitingSince, NotWaiting);
-        }
-    }
+    /// <summary>Whoever writes on has seen the flush before end.</summary>
+    private void Goes() => Interlocked.Exchange(ref _waitingSince, NotWaiting);
 
     private void Look()
     {
