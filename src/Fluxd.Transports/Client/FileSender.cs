@@ -14,6 +14,7 @@ public sealed record SendResult(long Bytes, long BytesMoved, bool Resumed);
 /// </summary>
 public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock)
 {
+    private readonly ChunkPatcher _patcher = new(link);
     private int _bundleBytes = ClientLimits.BundleBytes;
 
     /// <summary>What is known to pass all proxies in one request; null: tried out, and halved when one refuses.</summary>
@@ -136,7 +137,8 @@ public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock
             // No base is named: the server then takes the target as it is now, and there need not be one yet.
             var have = await link.HaveAsync(id, [.. window.Recipe.Select(c => c.Hash)], null, ct);
             wanted = [.. Enumerable.Range(0, window.Recipe.Count).Where(i => !have[i])];
-            await PutAsync(id, window, wanted, meter, ct);
+            var whole = have.Contains(true) ? await _patcher.PutAsync(id, offset, window, wanted, _bundleBytes, meter, ct) : wanted;
+            await PutAsync(id, window, whole, meter, ct);
         }
         finally
         {

@@ -254,7 +254,12 @@ public sealed class HttpLink : ILink
             at += ChunkHash.Size + 4 + chunk.Bytes.Length;
         }
 
-        var request = new HttpRequestMessage(HttpMethod.Post, $"/v1/uploads/{id}/chunks") { Content = new ByteArrayContent(bundle) };
+        await SendBundleAsync($"/v1/uploads/{id}/chunks", bundle, ct);
+    }
+
+    private async Task SendBundleAsync(string url, byte[] bundle, CancellationToken ct)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = new ByteArrayContent(bundle) };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue(DeltaRoutes.BundleType);
 
         // A proxy that caps bodies cuts the connection in the middle of one: asking first gets its 413 in words instead.
@@ -275,6 +280,48 @@ public sealed class HttpLink : ILink
 
             seen = was;
         }
+    }
+
+    public async Task<byte[]> BlocksAsync(string id, IReadOnlyList<(long Offset, int Length)> places, CancellationToken ct)
+    {
+        var body = new BlocksBody([.. places.Select(place => new BlocksPlace(place.Offset, place.Length))]);
+        var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, WireJson.Default.BlocksBody));
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        try
+        {
+            using var answer = await SendAsync(HttpMethod.Post, $"/v1/uploads/{id}/blocks", content, ct);
+            return await answer.Content.ReadAsByteArrayAsync(ct);
+        }
+        catch (FluxException error) when (error.Error is FluxError.NotFound or FluxError.Denied or FluxError.IsFolder)
+        {
+            return []; // nothing there yet, not for us to read, or a server that doesn't know the call
+        }
+    }
+
+    public Task PutPatchesAsync(string id, IReadOnlyList<ChunkPatch> patches, CancellationToken ct)
+    {
+        using var bundle = new MemoryStream();
+        Span<byte> head = stackalloc byte[PatchRoutes.HeadBytes];
+        foreach (var patch in patches)
+        {
+            patch.Hash.CopyTo(head);
+            BinaryPrimitives.WriteInt32BigEndian(head[ChunkHash.Size..], patch.Bytes.Length);
+            BinaryPrimitives.WriteInt64BigEndian(head[(ChunkHash.Size + 4)..], patch.Offset);
+            bundle.Write(head);
+            var bits = new byte[(PatchRoutes.BlocksOf(patch.Bytes.Length) + 7) / 8];
+            foreach (var block in patch.Changed)
+            {
+                bits[block / 8] |= (byte)(1 << (block % 8));
+            }
+
+            bundle.Write(bits);
+            foreach (var block in patch.Changed)
+            {
+                bundle.Write(patch.Bytes[PatchRoutes.Block(block, patch.Bytes.Length)].Span);
+            }
+        }
+
+        return SendBundleAsync($"/v1/uploads/{id}/patches", bundle.ToArray(), ct);
     }
 
     public async Task<RecipeAppend> AppendAsync(string id, long offset, IReadOnlyList<ChunkRef> recipe, CancellationToken ct)

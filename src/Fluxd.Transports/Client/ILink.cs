@@ -16,6 +16,10 @@ public sealed record SmallFile(FilePath Target, ReadOnlyMemory<byte> Content, by
 
 public readonly record struct ChunkBytes(ChunkHash Hash, ReadOnlyMemory<byte> Bytes);
 
+/// <param name="Offset">Of the chunk in its file.</param>
+/// <param name="Changed">The blocks that the server lacks, ascending.</param>
+public sealed record ChunkPatch(ChunkHash Hash, long Offset, ReadOnlyMemory<byte> Bytes, IReadOnlyList<int> Changed);
+
 /// <summary>
 /// The way to a server, whatever the protocol. Thread-safe; calls may overlap. Each call is one operation that may be
 /// repeated after a failure: repeating it does no harm. Failures are <see cref="Core.FluxException"/>s; those with
@@ -65,6 +69,15 @@ public interface ILink : IAsyncDisposable
     Task<IReadOnlyList<bool>> HaveAsync(string id, IReadOnlyList<ChunkHash> chunks, FilePath? basePath, CancellationToken ct);
 
     Task PutChunksAsync(string id, IReadOnlyList<ChunkBytes> chunks, CancellationToken ct);
+
+    /// <summary>
+    /// Hashes of the blocks (<see cref="Http.Uploads.PatchRoutes"/>) that the upload's target has now at these places; empty where the link
+    /// or the server can't tell, or there is no such file.
+    /// </summary>
+    Task<byte[]> BlocksAsync(string id, IReadOnlyList<(long Offset, int Length)> places, CancellationToken ct) => Task.FromResult<byte[]>([]);
+
+    /// <summary>Chunks of which the target has all other blocks in their place.</summary>
+    Task PutPatchesAsync(string id, IReadOnlyList<ChunkPatch> patches, CancellationToken ct) => throw new NotSupportedException();
 
     Task<RecipeAppend> AppendAsync(string id, long offset, IReadOnlyList<ChunkRef> recipe, CancellationToken ct);
 

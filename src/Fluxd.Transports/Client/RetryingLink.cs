@@ -43,6 +43,10 @@ public sealed class RetryingLink(ILink inner, TimeProvider clock, Action<string>
 
     public Task PutChunksAsync(string id, IReadOnlyList<ChunkBytes> chunks, CancellationToken ct) => RunAsync(() => inner.PutChunksAsync(id, chunks, ct), ct);
 
+    public Task<byte[]> BlocksAsync(string id, IReadOnlyList<(long Offset, int Length)> places, CancellationToken ct) => RunAsync(() => inner.BlocksAsync(id, places, ct), ct);
+
+    public Task PutPatchesAsync(string id, IReadOnlyList<ChunkPatch> patches, CancellationToken ct) => RunAsync(() => inner.PutPatchesAsync(id, patches, ct), ct);
+
     public Task<RecipeAppend> AppendAsync(string id, long offset, IReadOnlyList<ChunkRef> recipe, CancellationToken ct)
     {
         var after = offset + recipe.Sum(c => (long)c.Length);

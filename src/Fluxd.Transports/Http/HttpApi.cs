@@ -58,7 +58,7 @@ public sealed partial class HttpApi : IDisposable
         _routes = new RouteTable(
         [
             .. AuthRoutes.All, .. FileRoutes.All, .. FolderRoutes.All, .. VersionRoutes.All, .. ArchiveRoutes.All,
-            .. UploadRoutes.All, .. DeltaRoutes.All, .. BatchRoutes.All, .. FeedRoutes.All, .. PageRoutes.All, .. OpenApiRoutes.All,
+            .. UploadRoutes.All, .. DeltaRoutes.All, .. PatchRoutes.All, .. BatchRoutes.All, .. FeedRoutes.All, .. PageRoutes.All, .. OpenApiRoutes.All,
         ]);
     }
 

@@ -131,6 +131,9 @@ internal static class HttpLimits
     /// <summary>Addresses in a forwarding chain that are looked at.</summary>
     public const int ForwardedHopsMax = 16;
 
+    /// <summary>Bytes of a file whose blocks one request asks about: two windows of a client.</summary>
+    public const long PatchedBytesMax = 16 << 20;
+
     /// <summary>A chunk of any class (see ChunkSizes.LargestChunk).</summary>
     public const int ChunkBytesMax = Core.Chunking.ChunkSizes.LargestChunk;
 }

@@ -71,8 +71,21 @@ internal static class DeltaRoutes
 
     private static async ValueTask<(ChunkHash Hash, ReadOnlyMemory<byte> Bytes)?> ReadChunkAsync(PipeReader reader, CancellationToken ct)
     {
-        const int Head = ChunkHash.Size + 4;
-        var result = await reader.ReadAtLeastAsync(Head, ct);
+        if (await ReadHeadAsync(reader, ChunkHash.Size + 4, ct) is not { } head)
+        {
+            return null;
+        }
+
+        var length = BinaryPrimitives.ReadInt32BigEndian(head.AsSpan(ChunkHash.Size));
+        return length is > 0 and <= HttpLimits.ChunkBytesMax
+            ? (new ChunkHash(head.AsSpan(0, ChunkHash.Size)), await SmallBody.ReadAsync(reader, length, ct))
+            : throw FluxException.Invalid($"A chunk has 1 to {HttpLimits.ChunkBytesMax} bytes.");
+    }
+
+    /// <summary>Null at the body's end.</summary>
+    internal static async ValueTask<byte[]?> ReadHeadAsync(PipeReader reader, int bytes, CancellationToken ct)
+    {
+        var result = await reader.ReadAtLeastAsync(bytes, ct);
         if (result.Buffer.IsEmpty)
         {
             // A read that is not ended makes Kestrel close the connection after the answer.
@@ -80,18 +93,15 @@ internal static class DeltaRoutes
             return null;
         }
 
-        if (result.Buffer.Length < Head)
+        if (result.Buffer.Length < bytes)
         {
             reader.AdvanceTo(result.Buffer.End);
             throw FluxException.Invalid("The bundle ends within a chunk's head.");
         }
 
-        var head = result.Buffer.Slice(0, Head).ToArray();
-        reader.AdvanceTo(result.Buffer.GetPosition(Head));
-        var length = BinaryPrimitives.ReadInt32BigEndian(head.AsSpan(ChunkHash.Size));
-        return length is > 0 and <= HttpLimits.ChunkBytesMax
-            ? (new ChunkHash(head.AsSpan(0, ChunkHash.Size)), await SmallBody.ReadAsync(reader, length, ct))
-            : throw FluxException.Invalid($"A chunk has 1 to {HttpLimits.ChunkBytesMax} bytes.");
+        var head = result.Buffer.Slice(0, bytes).ToArray();
+        reader.AdvanceTo(result.Buffer.GetPosition(bytes));
+        return head;
     }
 
     private static async Task AppendAsync(Exchange x, CancellationToken ct)

@@ -181,6 +181,10 @@ public sealed record HaveBody([property: JsonRequired] IReadOnlyList<string> Chu
 /// <param name="Have">"1" where the chunk need not be sent, "0" where it must, in the order asked.</param>
 public sealed record HaveAnswer(string Have);
 
+public sealed record BlocksPlace(long Offset, int Length);
+
+public sealed record BlocksBody([property: JsonRequired] IReadOnlyList<BlocksPlace> Places);
+
 public sealed record RecipeChunk([property: JsonRequired] string Hash, int Length);
 
 public sealed record RecipeBody(long Offset, [property: JsonRequired] IReadOnlyList<RecipeChunk> Chunks);
@@ -309,6 +313,7 @@ public sealed record ProbeAnswer(string Method, long BodyBytes, string Address, 
 [JsonSerializable(typeof(HaveBody))]
 [JsonSerializable(typeof(HaveAnswer))]
 [JsonSerializable(typeof(RecipeBody))]
+[JsonSerializable(typeof(BlocksBody))]
 [JsonSerializable(typeof(RecipeAnswer))]
 [JsonSerializable(typeof(FileRecipe))]
 [JsonSerializable(typeof(LoginBody))]

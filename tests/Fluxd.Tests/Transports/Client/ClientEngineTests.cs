@@ -74,6 +74,37 @@ public sealed class ClientEngineTests : IAsyncLifetime
         Assert.Equal(bytes, await Stored("/a"));
     }
 
+    [Theory(Timeout = 60_000)]
+    [InlineData(1)]
+    [InlineData(5000)]
+    public async Task Many_small_changes_in_place_send_little_more_than_themselves(int each)
+    {
+        const int Places = 30, Apart = 1_000_000, Block = 4096;
+        var bytes = RandomNumberGenerator.GetBytes(Places * Apart);
+        await Sender().SendAsync("s", Local("a", bytes), FilePath.Parse("/a"), null, CancellationToken.None);
+        for (var i = 0; i < Places; i++)
+        {
+            RandomNumberGenerator.Fill(bytes.AsSpan((i * Apart) + 500_000, each));
+        }
+
+        var sent = await Sender().SendAsync("s", Local("a", bytes), FilePath.Parse("/a"), null, CancellationToken.None);
+        Assert.Equal(bytes, await Stored("/a"));
+
+        // A place touches two chunks at most, whose blocks begin where the chunk does.
+        Assert.InRange(sent.BytesMoved, Places, Places * (each + (4 * Block)));
+    }
+
+    [Fact(Timeout = 60_000)]
+    public async Task What_moved_within_the_file_is_sent_by_whole_chunks()
+    {
+        var bytes = RandomNumberGenerator.GetBytes(10_000_000);
+        await Sender().SendAsync("s", Local("a", bytes), FilePath.Parse("/a"), null, CancellationToken.None);
+        byte[] moved = [.. bytes[..3_000_000], 7, .. bytes[3_000_000..]];
+        var sent = await Sender().SendAsync("s", Local("a", moved), FilePath.Parse("/a"), null, CancellationToken.None);
+        Assert.Equal(moved, await Stored("/a"));
+        Assert.InRange(sent.BytesMoved, 1, 600_000);
+    }
+
     [Fact(Timeout = 60_000)]
     public async Task A_run_that_was_killed_is_continued_by_the_next()
     {

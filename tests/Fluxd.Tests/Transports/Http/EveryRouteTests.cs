@@ -125,6 +125,7 @@ public sealed class EveryRouteTests : HttpOverTheStoreTest
         await Json(200, "POST", "/v1/uploads/{id}/complete", href + "/complete");
         Assert.Equal("first chunksecond chunk", await Client.GetStringAsync("/v1/files/delta"));
 
+        await Patches();
         var bytes = RandomNumberGenerator.GetBytes(600_000);
         await Call(201, "PUT", "/v1/files/{path}", "/v1/files/large", bytes);
         var answer = await Json(200, "GET", "/v1/recipes/{path}", "/v1/recipes/large");
@@ -140,6 +141,31 @@ public sealed class EveryRouteTests : HttpOverTheStoreTest
         Assert.Empty((await Json(200, "GET", "/v1/recipes/{path}", "/v1/recipes/large?offset=600000")).GetProperty("chunks").EnumerateArray());
         await Call(400, "GET", "/v1/recipes/{path}", "/v1/recipes/large?offset=1");
         await Call(400, "GET", "/v1/recipes/{path}", "/v1/recipes/large?offset=600001");
+    }
+
+    /// <summary>Of /delta's bytes one changes: its only block travels, and a lie about the result is refused.</summary>
+    private async Task Patches()
+    {
+        byte[] changed = [.. "first chunkSecond chunk"u8];
+        var href = (await Json(201, "POST", "/v1/uploads", "/v1/uploads", new { path = "/delta", size = changed.Length })).GetProperty("href").GetString()!;
+        var places = new { places = new[] { new { offset = 0, length = 11 }, new { offset = 11, length = 12 }, new { offset = 1 << 20, length = 4097 } } };
+        var hashes = await (await Call(200, "POST", "/v1/uploads/{id}/blocks", href + "/blocks", places)).Content.ReadAsByteArrayAsync();
+        Assert.Equal(
+            [.. SHA256.HashData("first chunk"u8)[..16], .. SHA256.HashData("second chunk"u8)[..16], .. SHA256.HashData(new byte[4096])[..16], .. SHA256.HashData(new byte[1])[..16]], hashes);
+        await Call(413, "POST", "/v1/uploads/{id}/blocks", href + "/blocks", new { places = new[] { new { offset = 0, length = 1 << 30 } } });
+
+        byte[] Patch(byte[] block, byte bits = 1) => [.. SHA256.HashData(changed), 0, 0, 0, (byte)changed.Length, 0, 0, 0, 0, 0, 0, 0, 0, bits, .. block];
+        await Call(400, "POST", "/v1/uploads/{id}/patches", href + "/patches", Patch([.. "first chunksecond chunk"u8]));
+        await Call(400, "POST", "/v1/uploads/{id}/patches", href + "/patches", Patch([], bits: 0));
+        await Call(400, "POST", "/v1/uploads/{id}/patches", href + "/patches", Patch(changed[..5]));
+        await Call(204, "POST", "/v1/uploads/{id}/patches", href + "/patches", Patch(changed));
+        var recipe = new { offset = 0, chunks = new[] { new { hash = Convert.ToHexStringLower(SHA256.HashData(changed)), length = changed.Length } } };
+        Assert.Empty((await Json(200, "POST", "/v1/uploads/{id}/recipe", href + "/recipe", recipe)).GetProperty("missing").EnumerateArray());
+        await Json(200, "POST", "/v1/uploads/{id}/complete", href + "/complete");
+        Assert.Equal(changed, await Client.GetByteArrayAsync("/v1/files/delta"));
+
+        var fresh = (await Json(201, "POST", "/v1/uploads", "/v1/uploads", new { path = "/nothing-yet", size = 1 })).GetProperty("href").GetString()!;
+        await Call(404, "POST", "/v1/uploads/{id}/blocks", fresh + "/blocks", places);
     }
 
     private async Task Feed()
@@ -166,7 +192,7 @@ public sealed class EveryRouteTests : HttpOverTheStoreTest
         Assert.NotNull(token);
         var link = (await Json(200, "POST", "/v1/sign", "/v1/sign", new { path = "/delta" })).GetProperty("url").GetString()!;
         using var nobody = Server.Client(token: null);
-        Assert.Equal("first chunksecond chunk", await nobody.GetStringAsync(link));
+        Assert.Equal("first chunkSecond chunk", await nobody.GetStringAsync(link));
 
         var login = await nobody.PostAsJsonAsync("/v1/auth/login", new { user = "anna", password = "correct horse" });
         Assert.Equal(HttpStatusCode.OK, login.StatusCode);
