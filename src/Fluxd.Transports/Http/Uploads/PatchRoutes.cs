@@ -46,7 +46,7 @@ internal static class PatchRoutes
     private static async Task BlocksAsync(Exchange x, CancellationToken ct)
     {
         var body = await x.ReadJsonAsync(WireJson.Default.BlocksBody, ct);
-        if (body.Places.Any(place => place.Offset < 0 || place.Length is <= 0 || place.Length > ChunkBytesMax) || body.Places.Sum(place => (long)place.Length) > HttpLimits.PatchedBytesMax)
+        if (body.Places.Any(place => place is null || place.Offset < 0 || place.Length is <= 0 || place.Length > ChunkBytesMax) || body.Places.Sum(place => (long)place.Length) > HttpLimits.PatchedBytesMax)
         {
             throw new FluxException(FluxError.TooLarge, $"Ask for places of 1 to {ChunkBytesMax} bytes, {HttpLimits.PatchedBytesMax} together.");
         }

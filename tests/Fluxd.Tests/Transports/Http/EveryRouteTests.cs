@@ -153,6 +153,7 @@ public sealed class EveryRouteTests : HttpOverTheStoreTest
         Assert.Equal(
             [.. SHA256.HashData("first chunk"u8)[..16], .. SHA256.HashData("second chunk"u8)[..16], .. SHA256.HashData(new byte[4096])[..16], .. SHA256.HashData(new byte[1])[..16]], hashes);
         await Call(413, "POST", "/v1/uploads/{id}/blocks", href + "/blocks", new { places = new[] { new { offset = 0, length = 1 << 30 } } });
+        await Call(413, "POST", "/v1/uploads/{id}/blocks", href + "/blocks", new { places = new object?[] { null } });
 
         byte[] Patch(byte[] block, byte bits = 1) => [.. SHA256.HashData(changed), 0, 0, 0, (byte)changed.Length, 0, 0, 0, 0, 0, 0, 0, 0, bits, .. block];
         await Call(400, "POST", "/v1/uploads/{id}/patches", href + "/patches", Patch([.. "first chunksecond chunk"u8]));
