@@ -73,6 +73,24 @@ internal static class QuicLimits
     /// <summary>Under half of the shortest UDP mapping time seen in home routers (30 s), and quick enough to notice a new address.</summary>
     public static readonly TimeSpan ClientKeepAlive = TimeSpan.FromSeconds(4);
 
+    /// <summary>What a client takes for the round trip before it knows, in nanoseconds: a lost first packet is sent again after 0.3 s and not after one, and again before a user's patience ends.</summary>
+    public const ulong ClientInitialRoundTrip = 100_000_000;
+
+    /// <summary>With streams under way a peer that says nothing for this long is called, in nanoseconds: a dead link, a forgotten NAT mapping and its return are noticed soon …</summary>
+    public const ulong CallAfter = 1_000_000_000;
+
+    /// <summary>… but not for ever where nothing moves on them: a stream that waits for events does not keep a phone's radio awake.</summary>
+    public const ulong CallingMax = 60 * CallAfter;
+
+    /// <summary>A keep-alive as good as at once.</summary>
+    public const ulong NudgeAfter = 1_000_000;
+
+    /// <summary>Who was silent for this long, and for two probe timeouts, was away: what was sent meanwhile is probably lost.</summary>
+    public const ulong Silence = 500_000_000;
+
+    /// <summary>A connection's time skips at most this between two arrivals, in nanoseconds: half of the idle time, or it would end what has just come back.</summary>
+    public const ulong HurryMax = 15_000_000_000;
+
     /// <summary>Retry tokens must come back at once.</summary>
     public static readonly TimeSpan RetryTokenLife = TimeSpan.FromSeconds(10);
 
@@ -97,8 +115,8 @@ internal static class QuicLimits
     /// <summary>Packets outside connections (version negotiation, Retry, stateless reset) per second, so that we are no reflector.</summary>
     public const int StatelessPacketsPerSecond = 500;
 
-    /// <summary>Below it a stateless reset could be told apart or loop (RFC 9000, 10.3.3).</summary>
-    public const int StatelessResetTriggerBytesMin = 44;
+    /// <summary>One more than our stateless resets have, so that two ends never answer each other's (RFC 9000, 10.3.3); a client's keep-alive has 40.</summary>
+    public const int StatelessResetTriggerBytesMin = 39;
 
     /// <summary>Send blocks of 32 KiB kept for reuse: 64 MiB.</summary>
     public const int PooledBlocksMax = 2048;

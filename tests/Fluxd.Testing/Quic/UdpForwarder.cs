@@ -58,6 +58,9 @@ public sealed class UdpForwarder : IAsyncDisposable
     /// <summary>Nothing gets through in either direction.</summary>
     public bool IsDown { get; set; }
 
+    /// <summary>Nothing gets through to the clients, while the server still hears them.</summary>
+    public bool IsDeaf { get; set; }
+
     public long BytesUp { get; private set; }
 
     public long BytesDown { get; private set; }
@@ -150,7 +153,7 @@ public sealed class UdpForwarder : IAsyncDisposable
         var conditions = Conditions;
         lock (_gate)
         {
-            if (IsDown || _random.NextDouble() < conditions.Loss)
+            if (IsDown || (IsDeaf && direction == 1) || _random.NextDouble() < conditions.Loss)
             {
                 return;
             }

@@ -25,13 +25,12 @@ internal sealed unsafe class PacketWriter(IUdpIo io) : IDisposable
 
     public void Flush(QuicConnection connection)
     {
-        var now = QuicEndpoint.Now();
+        var now = connection.Now;
         if (connection.Pacer.IsWaiting(now))
         {
             return; // its timer stands at that time
         }
 
-        connection.RetryBlocked();
         var native = connection.Native;
         var quantum = (long)NgTcp2.ngtcp2_conn_get_send_quantum(native);
         ngtcp2_path_storage path = default;
@@ -121,6 +120,7 @@ internal sealed unsafe class PacketWriter(IUdpIo io) : IDisposable
 
     private static void Took(QuicConnection connection, QuicStream stream, nint accepted, bool isLast)
     {
+        connection.HasMoved = true;
         var output = stream.Output!;
         var peeked = output.Peeked;
         output.OnSent(accepted);

@@ -11,7 +11,6 @@ internal sealed unsafe partial class QuicConnection
     private readonly Dictionary<long, QuicStream> _streams = [];
     private readonly Queue<QuicStream> _toOpen = new();
     private readonly HashSet<QuicStream> _blocked = [];
-    private bool _hasReceived;
     private void* _session;
     private void* _reference;
     private TlsCredentials? _credentials;
@@ -58,10 +57,6 @@ internal sealed unsafe partial class QuicConnection
         _reference = reference;
         GnuTls.gnutls_session_set_ptr(session, reference);
         NgTcp2.ngtcp2_conn_set_tls_native_handle(native, session);
-        if (client is not null)
-        {
-            NgTcp2.ngtcp2_conn_set_keep_alive_timeout(native, (ulong)client.KeepAlive.Ticks * 100);
-        }
     }
 
     internal void OnPacket(ngtcp2_path* path, byte ecn, byte* data, int length)
@@ -77,7 +72,7 @@ internal sealed unsafe partial class QuicConnection
         }
 
         var info = new ngtcp2_pkt_info { ecn = ecn };
-        var result = NgTcp2.ngtcp2_conn_read_pkt_versioned(Native, path, NgTcp2.V1, &info, data, (nuint)length, QuicEndpoint.Now());
+        var result = NgTcp2.ngtcp2_conn_read_pkt_versioned(Native, path, NgTcp2.V1, &info, data, (nuint)length, Now);
         if (result != 0)
         {
             Fail(result);
@@ -88,28 +83,28 @@ internal sealed unsafe partial class QuicConnection
         Endpoint.MarkDirty(this);
     }
 
-    internal void OnTimer(ulong now)
+    internal void OnTimer()
     {
         if (!IsAlive)
         {
             Endpoint.Forget(this);
-            return;
         }
+        else if (Expire())
+        {
+            Endpoint.MarkDirty(this);
+        }
+    }
 
-        var result = NgTcp2.ngtcp2_conn_handle_expiry(Native, now);
+    /// <summary>False when the connection ended by it.</summary>
+    private bool Expire()
+    {
+        var result = NgTcp2.ngtcp2_conn_handle_expiry(Native, Now);
         if (result != 0)
         {
             Fail(result);
-            return;
         }
 
-        if (NudgedUntil is { } until && now >= until)
-        {
-            NudgedUntil = null;
-            NgTcp2.ngtcp2_conn_set_keep_alive_timeout(Native, (ulong)_client!.KeepAlive.Ticks * 100);
-        }
-
-        Endpoint.MarkDirty(this);
+        return result == 0;
     }
 
     // ---- Streams.
@@ -126,21 +121,20 @@ internal sealed unsafe partial class QuicConnection
     /// The library does not tell of a peer's STOP_SENDING; only the next write on that stream does. A stream that waits
     /// for credit would never make one, so each arrival of packets gives those streams another try.
     /// </summary>
-    internal void RetryBlocked()
+    private void RetryBlocked()
     {
-        if (!_hasReceived || _blocked.Count == 0)
+        if (_blocked.Count == 0)
         {
             return;
         }
 
-        _hasReceived = false;
-        var blocked = _blocked.ToArray();
-        _blocked.Clear();
-        foreach (var stream in blocked)
+        foreach (var stream in _blocked)
         {
             stream.IsBlocked = false;
             Enqueue(stream);
         }
+
+        _blocked.Clear();
     }
 
     internal void Block(QuicStream stream)
@@ -185,7 +179,7 @@ internal sealed unsafe partial class QuicConnection
             }
 
             _toOpen.Dequeue();
-            _streams[id] = stream;
+            Keep(id, stream);
             stream.OnOpened(id);
             Enqueue(stream);
             Endpoint.MarkDirty(this);
@@ -194,28 +188,37 @@ internal sealed unsafe partial class QuicConnection
 
     internal bool OnStreamOpen(long id)
     {
-        var stream = new QuicStream(this, id, canRead: true, canWrite: (id & 2) == 0);
+        var stream = new QuicStream(this, id, canRead: true, canWrite: IsBidirectional(id));
         if (!_incoming.Writer.TryWrite(stream))
         {
             return false;
         }
 
         stream.Handle = GCHandle.Alloc(stream);
-        _streams[id] = stream;
+        Keep(id, stream);
         return NgTcp2.ngtcp2_conn_set_stream_user_data(Native, id, (void*)GCHandle.ToIntPtr(stream.Handle)) == 0;
     }
+
+    private void Keep(long id, QuicStream stream)
+    {
+        _streams[id] = stream;
+        _exchanges += IsBidirectional(id) ? 1 : 0;
+    }
+
+    private static bool IsBidirectional(long id) => (id & 2) == 0;
 
     /// <param name="code">The application's code of a reset or a STOP_SENDING, −1 without.</param>
     internal void OnStreamClose(long id, long code)
     {
         if (_streams.Remove(id, out var stream))
         {
+            _exchanges -= IsBidirectional(id) ? 1 : 0;
             stream.OnClosing(code);
             stream.OnClosed(stream.ReadError >= 0 ? QuicErrors.StreamReset(stream.ReadError) : null);
         }
 
         var isLocal = (id & 1) == (IsServer ? 1 : 0);
-        if (!isLocal && (id & 2) == 0)
+        if (!isLocal && IsBidirectional(id))
         {
             NgTcp2.ngtcp2_conn_extend_max_streams_bidi(Native, 1);
         }
@@ -394,7 +397,7 @@ internal sealed unsafe partial class QuicConnection
         ngtcp2_pkt_info info;
         var buffer = stackalloc byte[QuicLimits.DatagramBytesMax];
         var length = NgTcp2.ngtcp2_conn_write_connection_close_versioned(
-            Native, &storage.path, NgTcp2.V1, &info, buffer, QuicLimits.DatagramBytesMax, error, QuicEndpoint.Now());
+            Native, &storage.path, NgTcp2.V1, &info, buffer, QuicLimits.DatagramBytesMax, error, Now);
         if (length > 0)
         {
             _closePacket = new ReadOnlySpan<byte>(buffer, (int)length).ToArray();

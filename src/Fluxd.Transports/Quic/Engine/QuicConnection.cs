@@ -98,7 +98,7 @@ internal sealed unsafe partial class QuicConnection : Timed
     {
         if (State == QuicState.Open)
         {
-            _ = NgTcp2.ngtcp2_conn_initiate_key_update(Native, QuicEndpoint.Now());
+            _ = NgTcp2.ngtcp2_conn_initiate_key_update(Native, Now);
             Endpoint.MarkDirty(this);
         }
     });
@@ -108,9 +108,7 @@ internal sealed unsafe partial class QuicConnection : Timed
     {
         if (State == QuicState.Open && !IsServer)
         {
-            const ulong Soon = 1_000_000;
-            NgTcp2.ngtcp2_conn_set_keep_alive_timeout(Native, Soon);
-            NudgedUntil = QuicEndpoint.Now() + (2 * Soon);
+            NudgedUntil = QuicEndpoint.Now() + (2 * QuicLimits.NudgeAfter);
             Endpoint.MarkDirty(this);
         }
     });

@@ -204,6 +204,7 @@ internal sealed unsafe partial class QuicEndpoint
         ngtcp2_settings settings;
         ngtcp2_transport_params parameters;
         Prepare(options, remote, &settings, &parameters);
+        settings.initial_rtt = QuicLimits.ClientInitialRoundTrip;
         var mine = CidTable.Random(QuicLimits.ConnectionIdBytes);
         var theirs = CidTable.Random(QuicLimits.ConnectionIdBytes);
         SockAddress here = _io.LocalAddress, peer = SockAddress.From(remote);

@@ -193,7 +193,7 @@ internal sealed unsafe partial class QuicEndpoint : IDatagramSink, IAsyncDisposa
         {
             // Out of the heap while it runs: SendDirty puts it back with its next time.
             _timers.Remove(timed);
-            ((QuicConnection)timed).OnTimer(now);
+            ((QuicConnection)timed).OnTimer();
         }
     }
 
@@ -205,12 +205,12 @@ internal sealed unsafe partial class QuicEndpoint : IDatagramSink, IAsyncDisposa
             connection.IsDirty = false;
             if (connection.IsAlive)
             {
-                Writer.Flush(connection);
+                connection.Flush();
             }
 
             if (connection.IsAlive)
             {
-                _timers.Set(connection, connection.Pacer.NextTimer(connection.Native, Now()));
+                _timers.Set(connection, connection.NextTimer());
             }
         }
 

@@ -94,6 +94,7 @@ internal sealed class QuicStream
             return; // the library discards and credits what still comes
         }
 
+        Connection.HasMoved = Connection.HasArrived = true;
         var writer = _received!.Writer;
         if (!data.IsEmpty)
         {

@@ -263,6 +263,7 @@ internal sealed unsafe class SendPipe : PipeWriter, IValueTaskSource<FlushResult
     public void OnAcknowledged(long bytes)
     {
         var acknowledged = _acknowledged + bytes;
+        _stream.Connection.HasArrived = true;
         if (!_closed)
         {
             _stream.Connection.AddUnacknowledged(-bytes);

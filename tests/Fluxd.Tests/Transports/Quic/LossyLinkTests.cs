@@ -10,10 +10,10 @@ public sealed class LossyLinkTests(ITestOutputHelper output)
 {
     [QuicFact]
     public Task A_transfer_survives_five_percent_loss_and_reordering() => Transfer(
-        new LinkConditions { Delay = TimeSpan.FromMilliseconds(10), Jitter = TimeSpan.FromMilliseconds(5), Loss = 0.05 }, 4_000_000, (_, _) => Task.CompletedTask);
+        new LinkConditions { Delay = TimeSpan.FromMilliseconds(10), Jitter = TimeSpan.FromMilliseconds(5), Loss = 0.05 }, 4_000_000, (_, _, _) => Task.CompletedTask);
 
     [QuicFact]
-    public Task A_transfer_survives_an_outage() => Transfer(Slow, 3_000_000, async (link, _) =>
+    public Task A_transfer_survives_an_outage() => Transfer(Slow, 3_000_000, async (link, _, _) =>
     {
         link.IsDown = true;
         await Task.Delay(TimeSpan.FromSeconds(3));
@@ -21,23 +21,35 @@ public sealed class LossyLinkTests(ITestOutputHelper output)
     });
 
     [QuicFact]
-    public Task A_download_survives_a_NAT_that_forgets() => Transfer(Slow, 3_000_000, (link, _) =>
+    public Task A_download_survives_a_NAT_that_forgets() => Transfer(Slow, 3_000_000, (link, _, _) =>
     {
         link.Rebind();
         return Task.CompletedTask;
     });
 
     [QuicFact]
-    public Task A_download_survives_a_move_of_the_client() => Transfer(Slow, 3_000_000, (_, client) =>
+    public Task A_download_survives_a_move_of_the_client() => Transfer(Slow, 3_000_000, (_, client, _) =>
     {
         client.Rebind();
         return Task.CompletedTask;
     });
 
+    [QuicFact(Timeout = 120_000)]
+    public Task A_sender_probes_when_it_hears_from_its_peer_again_and_not_at_the_end_of_its_doubled_pauses() => Transfer(Slow, 3_000_000, async (link, _, sender) =>
+    {
+        link.IsDeaf = true;
+        while (sender.HurriedProbes < 2)
+        {
+            await Task.Delay(50);
+        }
+
+        link.IsDeaf = false;
+    });
+
     private static LinkConditions Slow { get; } = new() { Delay = TimeSpan.FromMilliseconds(20), BytesPerSecond = 2_000_000 };
 
     /// <summary>Downloads, with <paramref name="event"/> once a third has arrived.</summary>
-    private async Task Transfer(LinkConditions conditions, int size, Func<UdpForwarder, QuicEndpoint, Task> @event)
+    private async Task Transfer(LinkConditions conditions, int size, Func<UdpForwarder, QuicEndpoint, QuicConnection, Task> @event)
     {
         var seed = Random.Shared.Next();
         output.WriteLine($"seed {seed}");
@@ -65,7 +77,7 @@ public sealed class LossyLinkTests(ITestOutputHelper output)
             if (!happened && received > size / 3)
             {
                 happened = true;
-                happening = @event(link, pair.Client);
+                happening = @event(link, pair.Client, server);
             }
 
             if (read.IsCompleted)
