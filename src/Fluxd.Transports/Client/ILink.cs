@@ -29,6 +29,9 @@ public interface ILink : IAsyncDisposable
 {
     string Name { get; }
 
+    /// <summary>For how long something has been under way without a word from the server. Zero where that can't be told.</summary>
+    TimeSpan Silence => TimeSpan.Zero;
+
     /// <summary>Null when there is nothing of that name.</summary>
     Task<RemoteEntry?> FindAsync(FilePath path, CancellationToken ct);
 

@@ -33,6 +33,8 @@ public sealed class QuicLink(QuicTarget target) : ILink
 
     public string Name => "quic";
 
+    public TimeSpan Silence => _connection.Silence;
+
     /// <exception cref="FluxException">Unavailable: no library here, or no answer over UDP. Denied: another certificate. Unauthenticated.</exception>
     public async Task<LoginInfo> ConnectAsync(CancellationToken ct) => await (await ClientAsync(ct)).Login.WaitAsync(ct);
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using Fluxd.Core;
 using Fluxd.Transports.Quic.Client;
@@ -13,6 +14,10 @@ internal sealed class QuicReconnector(QuicTarget target) : IAsyncDisposable
 {
     private readonly SemaphoreSlim _connecting = new(1);
     private FluxdClient? _client;
+    private long _lostAt = -1;
+
+    /// <summary>The connection's, and while there is none, since it was missed.</summary>
+    public TimeSpan Silence => Volatile.Read(ref _client)?.Silence ?? (Volatile.Read(ref _lostAt) is >= 0 and var since ? Stopwatch.GetElapsedTime(since) : TimeSpan.Zero);
 
     /// <summary>The login leaves with the first call and is not waited for.</summary>
     public async Task<FluxdClient> ClientAsync(CancellationToken ct)
@@ -32,6 +37,7 @@ internal sealed class QuicReconnector(QuicTarget target) : IAsyncDisposable
                     return old; // somebody else was faster
                 }
 
+                _lostAt = Stopwatch.GetTimestamp();
                 _client = null;
                 await old.DisposeAsync();
             }

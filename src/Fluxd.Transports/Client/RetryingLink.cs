@@ -10,6 +10,8 @@ public sealed class RetryingLink(ILink inner, TimeProvider clock, Action<string>
 {
     public string Name => inner.Name;
 
+    public TimeSpan Silence => inner.Silence;
+
     public Task<RemoteEntry?> FindAsync(FilePath path, CancellationToken ct) => RunAsync(() => inner.FindAsync(path, ct), ct);
 
     public IAsyncEnumerable<RemoteEntry> ListAsync(FilePath folder, CancellationToken ct) => inner.ListAsync(folder, ct);

@@ -9,7 +9,7 @@ using Fluxd.Transports.Client;
 
 namespace Fluxctl.Client;
 
-internal sealed record ClientLine(string Event, string? Path = null, long? Bytes = null, long? Moved = null, double? Rate = null, double? SecondsLeft = null, string? Kind = null, DateTimeOffset? ModifiedAt = null, bool? Resumed = null, string? Detail = null);
+internal sealed record ClientLine(string Event, string? Path = null, long? Bytes = null, long? Moved = null, double? Rate = null, double? SecondsLeft = null, string? Kind = null, DateTimeOffset? ModifiedAt = null, bool? Resumed = null, string? Detail = null, double? Seconds = null);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ClientLine))]
@@ -21,6 +21,9 @@ internal sealed class ClientRun : IAsyncDisposable
     public static readonly Option<string> ProfileOption = new("--profile") { Description = "Which signed-in server", DefaultValueFactory = _ => "default", HelpName = "NAME" };
 
     public static readonly Option<bool> QuicOption = new("--quic") { Description = "Over QUIC or not at all; else QUIC for a server signed in to as quic://, with HTTPS where UDP is blocked" };
+
+    // More than a keep-alive and its answer take.
+    private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(5);
 
     private readonly bool _json;
     private readonly long? _partBytes;
@@ -145,7 +148,18 @@ internal sealed class ClientRun : IAsyncDisposable
             try
             {
                 await using var run = await OpenAsync(context, ct);
-                await work(run, context, ct);
+                using var working = CancellationTokenSource.CreateLinkedTokenSource(ct);
+                var telling = run.TellSilenceAsync(working.Token);
+                try
+                {
+                    await work(run, context, ct);
+                }
+                finally
+                {
+                    await working.CancelAsync();
+                    await telling;
+                }
+
                 return ExitCodes.Good;
             }
             catch (FluxException error)
@@ -166,6 +180,40 @@ internal sealed class ClientRun : IAsyncDisposable
     public static string Unreachable(HttpRequestException error) => error.HttpRequestError == HttpRequestError.SecureConnectionError
         ? "The server's certificate is not the one this profile trusts; if it was changed on purpose, run fluxctl login again. " + (error.InnerException?.Message ?? "")
         : "The server can't be reached: " + error.Message;
+
+    /// <summary>Tells waiting from working: each second that the server has been silent for long, until the work ends.</summary>
+    private async Task TellSilenceAsync(CancellationToken ct)
+    {
+        using var seconds = new PeriodicTimer(TimeSpan.FromSeconds(1));
+        while (!ct.IsCancellationRequested)
+        {
+            try
+            {
+                await seconds.WaitForNextTickAsync(ct);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+
+            if (Link.Silence is var silence && silence >= s_silence)
+            {
+                Waiting(silence);
+            }
+        }
+    }
+
+    private void Waiting(TimeSpan silence)
+    {
+        if (_json)
+        {
+            Console.Out.WriteLine(JsonSerializer.Serialize(new ClientLine("waiting", Seconds: Math.Round(silence.TotalSeconds)), ClientJson.Default.ClientLine));
+        }
+        else if (_live)
+        {
+            Console.Error.Write($"\r\u001b[KWaiting for the server: nothing has come for {silence.TotalSeconds:0} s. The transfer goes on by itself.");
+        }
+    }
 
     public static FilePath Remote(string text) => FilePath.Parse(text);
 

@@ -33,6 +33,9 @@ public sealed partial class FluxdClient : IAsyncDisposable
         NetworkChange.NetworkAddressChanged += _moved;
     }
 
+    /// <summary>For how long calls have been under way without a packet from the server, which answers at least each second then.</summary>
+    public TimeSpan Silence => _connection.Silence;
+
     /// <summary>Ends when the connection is gone.</summary>
     public CancellationToken Closed => _connection.ClosedToken;
 
