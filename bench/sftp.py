@@ -3,9 +3,9 @@ import asyncio, os, re, shutil, subprocess, tempfile, threading, time
 from report import Report, middle
 from server import Server as Process, free_port
 
-ROUNDS = int(os.environ.get("ROUNDS", 5))
+ROUNDS = int(os.environ.get("ROUNDS", 3))
 SIZE_MB = int(os.environ.get("SIZE_MB", 1024))
-FILES = int(os.environ.get("FILES", 10000))
+FILES = int(os.environ.get("FILES", 600))
 SESSIONS = int(os.environ.get("SESSIONS", 1000))
 ONLY = os.environ.get("ONLY", "large,small,login,idle").split(",")
 PARALLEL = 8

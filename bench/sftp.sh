@@ -2,7 +2,8 @@
 # fluxd's SFTP beside what people would run instead (OpenSSH's sshd, rclone serve sftp, ProFTPD's mod_sftp), in one run,
 # taken in turns, by ratio of medians. Installs its peers, runs everything in a network namespace of its own whose
 # congestion control is set and printed, writes bench/results/sftp.md. Needs root (sshd and the namespace do).
-#   ROUNDS=5 SIZE_MB=1024 FILES=10000 SESSIONS=1000 ONLY=large,small,login,idle ./build.sh bench sftp
+# The long form, of an hour: ROUNDS=5 FILES=10000.
+#   ROUNDS=3 SIZE_MB=1024 FILES=600 SESSIONS=1000 ONLY=large,small,login,idle ./build.sh bench sftp
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/parts/lib.sh

@@ -1,12 +1,12 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Fluxd.Core.Net;
 using Fluxd.Core.Transfers;
 using Fluxd.Testing;
 using Fluxd.Transports.Http;
 using Fluxd.Transports.Http.Proxies;
 using Fluxd.Transports.Net;
-using Fluxd.Core.Net;
 using Xunit;
 
 namespace Fluxd.Tests.Transports.Http;
