@@ -53,8 +53,7 @@ internal sealed class CatalogCopies(string catalogPath, string folder)
         long group;
         try
         {
-            Durable.CreatePrivate(_unfinished);
-            Write(_unfinished);
+            Write(catalogPath, _unfinished);
             group = Check(_unfinished);
             path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{Prefix}{group:x16}{Suffix}"));
             Publish(_unfinished, path);
@@ -74,10 +73,11 @@ internal sealed class CatalogCopies(string catalogPath, string folder)
         return new CatalogCopy(path, group, File.GetLastWriteTimeUtc(path));
     }
 
-    /// <summary>One read transaction: the copy is the catalogue of one moment, and writers don't wait for it.</summary>
-    private void Write(string to)
+    /// <summary>One read transaction: the copy is the catalogue of one moment, its owner's alone, and writers don't wait for it.</summary>
+    internal static void Write(string catalog, string to)
     {
-        using var source = Database.Open(catalogPath, raw.SQLITE_OPEN_READONLY);
+        Durable.CreatePrivate(to);
+        using var source = Database.Open(catalog, raw.SQLITE_OPEN_READONLY);
         using var copy = source.Sql("VACUUM INTO ?1").Bind(to);
         copy.Run();
     }

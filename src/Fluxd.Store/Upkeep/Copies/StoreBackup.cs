@@ -27,12 +27,7 @@ internal sealed class StoreBackup(string store, string catalogPath)
         Directory.CreateDirectory(target, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         PackStore.CreateFolders(new LocalDisk(target));
         var fresh = Path.Combine(target, "catalog.db.new");
-        Durable.CreatePrivate(fresh);
-        using (var source = Database.Open(catalogPath, raw.SQLITE_OPEN_READONLY))
-        {
-            using var copy = source.Sql("VACUUM INTO ?1").Bind(fresh);
-            copy.Run();
-        }
+        CatalogCopies.Write(catalogPath, fresh);
 
         var group = CatalogCopies.Check(fresh);
         var report = CopyPacks(target, ReadPacks(fresh), progress, ct) with { Group = group };

@@ -57,13 +57,7 @@ internal sealed class StoreExport(string store, string catalogPath, ContentStore
     private Database CopyOfNow(string target)
     {
         var path = Path.Combine(target, "catalog.db.new");
-        Durable.CreatePrivate(path);
-        using (var source = Database.Open(catalogPath, raw.SQLITE_OPEN_READONLY))
-        {
-            using var copy = source.Sql("VACUUM INTO ?1").Bind(path);
-            copy.Run();
-        }
-
+        CatalogCopies.Write(catalogPath, path);
         var opened = Database.Open(path, raw.SQLITE_OPEN_READONLY);
         _ = opened.Scalar("SELECT count(*) FROM tree");
         File.Delete(path);
