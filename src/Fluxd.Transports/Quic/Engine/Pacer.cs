@@ -21,6 +21,7 @@ internal sealed unsafe class Pacer(bool isOurs)
 
     private bool _isOn;
     private ulong _next;
+    private ulong _askedAt;
 
     /// <summary>The first round trip is known: before it the library spreads the first flight.</summary>
     public void Start() => _isOn = isOurs;
@@ -28,10 +29,20 @@ internal sealed unsafe class Pacer(bool isOurs)
     /// <summary>What is still to be sent goes at once: the connection ends.</summary>
     public void Stop() => _isOn = false;
 
+    /// <summary>False where the library paces: its timers then say when more may leave.</summary>
+    public bool IsOn => _isOn;
+
     public bool IsWaiting(ulong now) => _isOn && _next > now;
 
-    /// <summary>When the connection wants the loop again.</summary>
-    public ulong NextTimer(void* connection, ulong now) => IsWaiting(now) ? _next : NgTcp2.ngtcp2_conn_get_expiry(connection);
+    /// <summary>Asked before anything is sent; where it says no, <see cref="NextTimer"/> says when to ask again.</summary>
+    public bool MayLeave(ulong now)
+    {
+        _askedAt = now;
+        return !IsWaiting(now);
+    }
+
+    /// <summary>When the connection wants the loop again. A wait that has ended since it was asked for is due, and not over.</summary>
+    public ulong NextTimer(void* connection) => IsWaiting(_askedAt) ? _next : NgTcp2.ngtcp2_conn_get_expiry(connection);
 
     public void Sent(void* connection, long bytes, ulong now)
     {

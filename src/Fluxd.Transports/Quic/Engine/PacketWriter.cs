@@ -5,8 +5,8 @@ namespace Fluxd.Transports.Quic.Engine;
 
 /// <summary>
 /// Lets the library fill datagrams from a connection's ready streams and sends them in batches: same path, same ECN,
-/// same size, only the last shorter, as segmentation offload demands. One flush sends at most the pacer's quantum; the
-/// rest follows by timer. Loop thread.
+/// same size, only the last shorter, as segmentation offload demands. One flush sends what the pacer lets out at once;
+/// the rest follows by timer. Loop thread.
 /// </summary>
 internal sealed unsafe class PacketWriter(IUdpIo io) : IDisposable
 {
@@ -26,13 +26,30 @@ internal sealed unsafe class PacketWriter(IUdpIo io) : IDisposable
     public void Flush(QuicConnection connection)
     {
         var now = connection.Now;
-        if (connection.Pacer.IsWaiting(now))
+        var result = 0L;
+        while (connection.Pacer.MayLeave(now))
         {
-            return; // its timer stands at that time
+            var quantum = (long)NgTcp2.ngtcp2_conn_get_send_quantum(connection.Native);
+            result = Write(connection, quantum, now);
+            connection.Pacer.Sent(connection.Native, Math.Max(result, 0), now);
+
+            // Our pacer has no timer for what it would let out now: whoever left it here would wait for the next packet to arrive.
+            if (result < quantum || !connection.Pacer.IsOn)
+            {
+                break;
+            }
         }
 
-        var native = connection.Native;
-        var quantum = (long)NgTcp2.ngtcp2_conn_get_send_quantum(native);
+        SendBatch();
+        if (result < 0)
+        {
+            connection.Fail((int)result);
+        }
+    }
+
+    /// <summary>Fills datagrams with about so many bytes, as far as there is to send. Below 0: the connection failed.</summary>
+    private long Write(QuicConnection connection, long quantum, ulong now)
+    {
         ngtcp2_path_storage path = default;
         ngtcp2_pkt_info info = default;
         long total = 0;
@@ -43,9 +60,7 @@ internal sealed unsafe class PacketWriter(IUdpIo io) : IDisposable
             var length = WriteOne(connection, &path.path, &info, now);
             if (length < 0)
             {
-                SendBatch();
-                connection.Fail((int)length);
-                return;
+                return length;
             }
 
             if (length == 0)
@@ -57,8 +72,7 @@ internal sealed unsafe class PacketWriter(IUdpIo io) : IDisposable
             Collect((int)length, &path.path, info.ecn);
         }
 
-        SendBatch();
-        connection.Pacer.Sent(native, total, now);
+        return total;
     }
 
     /// <summary>Writes the next datagram behind the batch. 0: nothing to send now; below 0: the connection failed.</summary>

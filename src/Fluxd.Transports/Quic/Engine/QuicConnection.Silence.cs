@@ -46,7 +46,7 @@ internal sealed unsafe partial class QuicConnection
     /// <summary>When the connection wants the loop again, on the endpoint's clock.</summary>
     internal ulong NextTimer()
     {
-        var due = Pacer.NextTimer(Native, Now);
+        var due = Pacer.NextTimer(Native);
         return due == ulong.MaxValue ? due : Math.Max(due, _ahead) - _ahead;
     }
 
@@ -146,7 +146,7 @@ internal sealed unsafe partial class QuicConnection
         for (var timers = 0; timers < TimersMax; timers++)
         {
             var at = Now;
-            var due = Pacer.NextTimer(Native, at);
+            var due = Pacer.NextTimer(Native);
             if (due > until)
             {
                 return;

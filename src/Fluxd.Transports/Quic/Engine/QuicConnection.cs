@@ -123,7 +123,8 @@ internal sealed unsafe partial class QuicConnection : Timed
 
     internal void AddUnacknowledged(long bytes) => Interlocked.Add(ref _unacknowledged, bytes);
 
-    private QuicPathInfo Measure()
+    /// <summary>Loop thread.</summary>
+    internal QuicPathInfo Measure()
     {
         ngtcp2_conn_info info;
         NgTcp2.ngtcp2_conn_get_conn_info_versioned(Native, NgTcp2.V1, &info);

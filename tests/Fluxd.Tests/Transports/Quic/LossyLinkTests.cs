@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Fluxd.Testing.Quic;
+using Fluxd.Transports.Quic;
 using Fluxd.Transports.Quic.Engine;
 using Xunit;
 using Xunit.Abstractions;
@@ -45,6 +46,51 @@ public sealed class LossyLinkTests(ITestOutputHelper output)
 
         link.IsDeaf = false;
     });
+
+    /// <summary>
+    /// Looks between rounds of the sender's loop: with bytes to send, room in the window and nothing to wait for, its
+    /// timer must be due. One that stands later leaves the sender to be driven by acknowledgements, and losses shrink it for good.
+    /// </summary>
+    [QuicFact(Timeout = 120_000)]
+    public async Task A_paced_sender_with_room_in_its_window_never_waits_for_a_packet_to_arrive()
+    {
+        const int RoomMin = 4 * QuicLimits.DatagramBytesMax;
+        var conditions = new LinkConditions { Delay = TimeSpan.FromMilliseconds(20), Loss = 0.05, BytesPerSecond = 2_000_000 };
+        var seed = Random.Shared.Next();
+        output.WriteLine($"seed {seed}");
+        await using var pair = new QuicPair();
+        await using var link = new UdpForwarder(pair.Server.LocalEndPoint, conditions, seed);
+        pair.ClientOptions = pair.ClientOptions with { LocalCongestion = QuicCongestion.Bbr };
+        var (client, server) = await pair.Connect(through: link.EndPoint);
+        var (mine, theirs) = await QuicPair.OpenStream(client, server);
+        var data = RandomNumberGenerator.GetBytes(2_000_000);
+        var sending = EngineTests.Send(mine, data);
+        var receiving = theirs.Input!.ReadToEnd();
+        var (looks, waits) = (0, 0);
+        while (!receiving.IsCompleted)
+        {
+            var looked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            pair.Client.Post(() =>
+            {
+                var path = client.Measure();
+                var hasRoom = client.Ready.Next is not null && path.CongestionWindow - path.BytesInFlight >= RoomMin;
+                if (hasRoom && !client.IsDirty)
+                {
+                    looks++;
+                    waits += !client.Pacer.IsWaiting(client.Now) && client.DueAt > QuicEndpoint.Now() ? 1 : 0; // in this order: time passes between them
+                }
+
+                looked.SetResult();
+            });
+            await looked.Task;
+        }
+
+        await sending;
+        Assert.Equal(data, await receiving);
+        output.WriteLine($"{looks} looks at a sender with room");
+        Assert.True(looks > 0, "no look met a sender with room");
+        Assert.Equal(0, waits);
+    }
 
     private static LinkConditions Slow { get; } = new() { Delay = TimeSpan.FromMilliseconds(20), BytesPerSecond = 2_000_000 };
 
