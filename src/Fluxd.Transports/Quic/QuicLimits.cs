@@ -118,7 +118,7 @@ internal static class QuicLimits
     /// <summary>One more than our stateless resets have, so that two ends never answer each other's (RFC 9000, 10.3.3); a client's keep-alive has 40.</summary>
     public const int StatelessResetTriggerBytesMin = 39;
 
-    /// <summary>Send blocks of 32 KiB kept for reuse: 64 MiB.</summary>
+    /// <summary>Blocks of 32 KiB, of what is sent and of what arrived, kept for reuse: 64 MiB.</summary>
     public const int PooledBlocksMax = 2048;
 
     /// <summary>A full send queue is waited for this long before a datagram counts as lost; QUIC repeats it.</summary>

@@ -18,7 +18,7 @@ namespace Fluxd.Tests.Transports;
 public sealed class AloneCollection;
 
 /// <summary>
-/// In the steady state a packet, piece or chunk allocates nothing: in SFTP, SSH, HTTP and the chunker. Measured over the whole process, so other work in
+/// In the steady state a packet, piece or chunk allocates nothing: in SFTP, SSH, HTTP and the chunker (QUIC has its own test). Measured over the whole process, so other work in
 /// it could only add: the best of some rounds counts, and the bar is below the smallest thing that a packet could allocate
 /// each time (24 bytes).
 /// </summary>

@@ -33,7 +33,7 @@ internal sealed class QuicStream
 
     // No threshold: the peer's credit bounds it. Readers continue on the pool, never on the loop.
     private static PipeOptions ReceiveOptions { get; } = new(
-        readerScheduler: PipeScheduler.ThreadPool, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, minimumSegmentSize: 16384, useSynchronizationContext: false);
+        PooledBlock.Memory, readerScheduler: PipeScheduler.ThreadPool, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, minimumSegmentSize: PooledBlock.Size, useSynchronizationContext: false);
 
     public QuicConnection Connection { get; }
 

@@ -17,18 +17,18 @@ internal sealed unsafe class SendPipe : PipeWriter, IValueTaskSource<FlushResult
     private readonly Lock _gate = new();
 
     // Producer's.
-    private SendBlock? _tail;
+    private PooledBlock? _tail;
     private long _appended;
 
     // Loop thread's.
-    private SendBlock? _head;
-    private SendBlock? _current;
+    private PooledBlock? _head;
+    private PooledBlock? _current;
     private int _headAcknowledged;
     private int _currentPosition;
     private long _sent;
 
     // Shared.
-    private SendBlock? _first;
+    private PooledBlock? _first;
     private long _committed;
     private long _acknowledged;
     private volatile bool _completed;
@@ -73,11 +73,11 @@ internal sealed unsafe class SendPipe : PipeWriter, IValueTaskSource<FlushResult
             throw new InvalidOperationException("The stream's writing side was completed.");
         }
 
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(sizeHint, SendBlock.Size);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(sizeHint, PooledBlock.Size);
         var tail = _tail;
-        if (tail is null || SendBlock.Size - tail.Written < Math.Max(sizeHint, 1))
+        if (tail is null || PooledBlock.Size - tail.Written < Math.Max(sizeHint, 1))
         {
-            var block = SendBlock.Rent();
+            var block = PooledBlock.Rent();
             if (tail is null)
             {
                 Volatile.Write(ref _first, block);
@@ -90,7 +90,7 @@ internal sealed unsafe class SendPipe : PipeWriter, IValueTaskSource<FlushResult
             _tail = tail = block;
         }
 
-        return tail.Array.AsMemory(tail.Written, SendBlock.Size - tail.Written);
+        return tail.Array.AsMemory(tail.Written, PooledBlock.Size - tail.Written);
     }
 
     public override Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
@@ -306,7 +306,7 @@ internal sealed unsafe class SendPipe : PipeWriter, IValueTaskSource<FlushResult
             _currentPosition = 0;
         }
 
-        SendBlock.Return(done);
+        PooledBlock.Return(done);
     }
 
     /// <summary>The stream is over: if all is acknowledged and the producer has ended, the last block is free too. Loop thread.</summary>
@@ -315,7 +315,7 @@ internal sealed unsafe class SendPipe : PipeWriter, IValueTaskSource<FlushResult
         if (_completed && _acknowledged == Volatile.Read(ref _committed) && _head is { Next: null } last)
         {
             _head = _current = null;
-            SendBlock.Return(last);
+            PooledBlock.Return(last);
         }
     }
 
