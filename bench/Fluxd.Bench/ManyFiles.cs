@@ -5,10 +5,9 @@ namespace Fluxd.Bench;
 /// <summary>Small new files, each answered when it is durable, by clients that share the store's groups.</summary>
 internal static class ManyFiles
 {
-    private const int Clients = 256;
     private const int FilesPerFolder = 1000;
 
-    internal static async Task RunAsync(string folder, int count, int bytes)
+    internal static async Task RunAsync(string folder, int count, int bytes, int clients)
     {
         await using var store = await OpenStore.OpenAsync(folder);
         var files = store.Trees.Files;
@@ -19,7 +18,7 @@ internal static class ManyFiles
 
         var usage = new Usage();
         var next = -1;
-        await Task.WhenAll(Enumerable.Range(0, Clients).Select(_ => Task.Run(async () =>
+        await Task.WhenAll(Enumerable.Range(0, clients).Select(_ => Task.Run(async () =>
         {
             var content = new byte[bytes];
             for (int i; (i = Interlocked.Increment(ref next)) < count;)

@@ -34,7 +34,8 @@ internal sealed class OpenStore : IAsyncDisposable
         }
 
         var store = FluxdStore.Open(options);
-        var accounts = new AccountView(id => new UserInfo { Id = id, Name = "anna", State = UserState.Active }, _ => []);
+        var user = new UserInfo { Id = User, Name = "anna", State = UserState.Active };
+        var accounts = new AccountView(_ => user, _ => []); // one and the same until it changes, as the daemon's
         var trees = await TreeServices.OpenAsync(
             new TreeParts(store.Catalog, store.Contents, store.Disk, accounts, TimeProvider.System, () => new RetentionPolicy(), () => true), CancellationToken.None);
         return new OpenStore(store, trees);

@@ -23,7 +23,10 @@ switch (args)
         await BigFile.UploadAsync(folder, Number(mebibytes));
         break;
     case ["many", var folder, var count, var bytes]:
-        await ManyFiles.RunAsync(folder, Number(count), Number(bytes));
+        await ManyFiles.RunAsync(folder, Number(count), Number(bytes), clients: 256);
+        break;
+    case ["many", var folder, var count, var bytes, var clients]:
+        await ManyFiles.RunAsync(folder, Number(count), Number(bytes), Number(clients));
         break;
     case ["index", var folder, var rows]:
         await IndexRows.RunAsync(folder, Number(rows));
@@ -42,7 +45,7 @@ switch (args)
         break;
     default:
         Console.Error.WriteLine("""
-            cut-hash | packs DIR MIB | tree SOURCE off|auto DIR | big-file FILE DIR | upload DIR MIB | many DIR COUNT BYTES
+            cut-hash | packs DIR MIB | tree SOURCE off|auto DIR | big-file FILE DIR | upload DIR MIB | many DIR COUNT BYTES [CLIENTS]
             index DIR ROWS | socket FILE DIR | live DIR SEED | wan NETNS NETNS rtt=MS loss=PERCENT rate=MBIT
             first-byte ADDRESS:PORT PASSWORD PATH
             """);

@@ -89,6 +89,10 @@ internal sealed class SqliteCatalog : IAsyncDisposable
                 database.Execute("PRAGMA synchronous=NORMAL");
             }
 
+            // Each write has a savepoint, and each page that it touches is copied for it: into memory, not by a system call
+            // each into a temporary file. What sorts without bound is behind us: migrations and replay.
+            database.Execute("PRAGMA temp_store=MEMORY");
+
             var committer = new Committer(database, log, options.Clock, fault, options.Index) { MakeRoom = options.MakeRoom };
             var readers = new ReaderPool(options.Path, options.Clock, () => committer.Commits);
             committer.EndSnapshots = readers.EndIdle;
