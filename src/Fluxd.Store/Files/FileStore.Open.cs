@@ -167,7 +167,7 @@ internal sealed partial class FileStore
             throw new FluxException(FluxError.IsFolder, "That is a folder.");
         }
 
-        var shown = spot.Node is null ? open.Partials.Find(view, db, spot) : Show(view, spot);
+        var shown = spot.Node is null ? Partials.Of(view, spot, pending, kept) : Show(view, spot);
         return new OpenPlan(spot, kept, shown, Quotas.Free(db, spot.Mount!));
     }
 

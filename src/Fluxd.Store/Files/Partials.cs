@@ -21,13 +21,14 @@ internal sealed class Partials(OpenFiles open)
             return null;
         }
 
-        if (open.Find(view.User.Id, spot) is { Draft: not null } file)
-        {
-            return OfDraft(view, file, spot.Node, spot.Mount, spot.Path.Name);
-        }
-
-        return FindKept(db, view.User.Id, spot) is { } kept ? OfKept(view, kept, spot.Node, spot.Mount, spot.Path.Name) : null;
+        var pending = open.Find(view.User.Id, spot);
+        return Of(view, spot, pending, pending?.Draft is null ? FindKept(db, view.User.Id, spot) : null);
     }
+
+    /// <summary>As <see cref="Find"/>, of what was found at the place before.</summary>
+    public static NodeInfo? Of(View view, Spot spot, OpenFile? pending, UploadRow? kept) =>
+        pending is { Draft: not null } ? OfDraft(view, pending, spot.Node, spot.Mount!, spot.Path.Name)
+        : kept is not null ? OfKept(view, kept, spot.Node, spot.Mount!, spot.Path.Name) : null;
 
     public List<Partial> In(View view, CatalogReader db, Spot folder)
     {
