@@ -25,7 +25,7 @@ internal sealed class GroupWriter : IDisposable
     private long _applying;
     private long _nextChunk;
     private long _savedNextPack;
-    private ChangeRecorder? _recorder;
+    private readonly ChangeRecorder? _recorder;
     private CatalogTransaction? _transaction;
 
     internal GroupWriter(Database database, CommitLog? log, IndexSizes? sizes)
@@ -38,6 +38,7 @@ internal sealed class GroupWriter : IDisposable
         _nextChunk = database.Scalar("SELECT next FROM sequence WHERE name = 'chunk'") ?? 1;
         _savedNextPack = database.Scalar("SELECT next FROM sequence WHERE name = 'pack'") ?? 1;
         Index = new ChunkIndex(database, sizes);
+        _recorder = log is null ? null : new ChangeRecorder(database);
     }
 
     internal ChunkIndex Index { get; }
@@ -69,7 +70,7 @@ internal sealed class GroupWriter : IDisposable
         _applying = _applied;
         Group = new OpenGroup(Index, _nextChunk);
         _transaction = new CatalogTransaction(_database, Group, _sequences, References);
-        _recorder = _log is null ? null : new ChangeRecorder(_database, everything);
+        _recorder?.Begin(everything);
     }
 
     internal void Run(CatalogWrite write)
@@ -178,7 +179,11 @@ internal sealed class GroupWriter : IDisposable
         }
     }
 
-    public void Dispose() => _log?.Dispose();
+    public void Dispose()
+    {
+        _recorder?.Dispose();
+        _log?.Dispose();
+    }
 
     private void WriteLog(CommitLog log, OpenGroup group, Func<bool>? makeRoom)
     {
@@ -273,8 +278,7 @@ internal sealed class GroupWriter : IDisposable
 
     private void End()
     {
-        _recorder?.Dispose();
-        _recorder = null;
+        _recorder?.End();
         _transaction = null;
         Group = null;
     }

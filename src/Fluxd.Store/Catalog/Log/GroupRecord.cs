@@ -22,7 +22,10 @@ internal sealed record GroupRecord(int Schema, long Previous, IReadOnlyList<Segm
     /// <summary>The changes are a zlib stream: rows of names, times and ids shrink to a third, and with them nearly all
     /// groups of small files fit into one page instead of two.</summary>
     private const int Compressed = 2;
-    private const int CompressFrom = 256;
+
+    /// <summary>With less than this a trailer fits into its one page as it is.</summary>
+    private const int CompressFrom = 2 << 10;
+
     private const int HeaderBytes = 24;
     private const int SegmentBytes = 24;
 

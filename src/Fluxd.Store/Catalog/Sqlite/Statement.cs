@@ -72,7 +72,12 @@ internal sealed class Statement : IDisposable
         return value;
     }
 
-    public bool IsNull(int column) => StatementCalls.ColumnType(_handle, column) == raw.SQLITE_NULL;
+    public bool IsNull(int column) => TypeOf(column) == raw.SQLITE_NULL;
+
+    /// <summary>The value's own type, one of SQLite's five.</summary>
+    internal int TypeOf(int column) => StatementCalls.ColumnType(_handle, column);
+
+    internal double Double(int column) => StatementCalls.ColumnDouble(_handle, column);
 
     public long Long(int column) => StatementCalls.ColumnLong(_handle, column);
 

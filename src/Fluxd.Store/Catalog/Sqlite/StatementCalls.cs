@@ -47,6 +47,10 @@ internal static unsafe partial class StatementCalls
     internal static partial long ColumnLong(nint statement, int column);
 
     [SuppressGCTransition]
+    [LibraryImport(SqliteLibrary.Name, EntryPoint = "sqlite3_column_double")]
+    internal static partial double ColumnDouble(nint statement, int column);
+
+    [SuppressGCTransition]
     [LibraryImport(SqliteLibrary.Name, EntryPoint = "sqlite3_bind_int64")]
     internal static partial int BindLong(nint statement, int index, long value);
 

@@ -35,8 +35,9 @@ public sealed class ChangesetTests : IDisposable
 
     private byte[] Record(params string[] statements)
     {
-        _first.Execute("BEGIN IMMEDIATE");
         using var recorder = new ChangeRecorder(_first);
+        _first.Execute("BEGIN IMMEDIATE");
+        recorder.Begin();
         foreach (var statement in statements)
         {
             _first.Execute(statement);
