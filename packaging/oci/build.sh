@@ -36,7 +36,7 @@ mounted=$(buildah mount "$image")
 cp -a "$root/." "$mounted/"
 buildah umount "$image" >/dev/null
 buildah config --user 1000:1000 --workingdir /var/lib/fluxd --volume /var/lib/fluxd \
-  --env DOTNET_EnableDiagnostics=0 --env DOTNET_TieredPGO=0 --env FLUXCTL_SOCKET=/run/fluxd/fluxd.sock \
+  --env DOTNET_EnableDiagnostics=0 --env FLUXCTL_SOCKET=/run/fluxd/fluxd.sock \
   --port 2022/tcp --port 8080/tcp --port 8443/tcp --port 8443/udp \
   --entrypoint '["/usr/local/bin/fluxd-entrypoint"]' --stop-signal SIGTERM \
   --healthcheck 'CMD /usr/bin/fluxctl status --json' --healthcheck-interval 30s --healthcheck-timeout 10s \

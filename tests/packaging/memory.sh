@@ -27,7 +27,7 @@ memory_box() {
   # A hundred passwords at once take their time on a busy machine, and this is not about that.
   # The unit's environment; the group is entered before the daemon begins, so that every page counts.
   # shellcheck disable=SC2016
-  DOTNET_EnableDiagnostics=0 DOTNET_TieredPGO=0 DOTNET_gcServer=0 GROUP=$group sh -c '
+  DOTNET_EnableDiagnostics=0 DOTNET_gcServer=0 GROUP=$group sh -c '
     [ -z "$GROUP" ] || echo $$ >"$GROUP/cgroup.procs"
     exec out/fluxd/fluxd --try "$0" --set http.listen=127.0.0.1:0 --set sftp.listen=127.0.0.1:0 --set quic.enabled=false \
       --set sftp.login_grace=10m' "$dir/var" >"$dir/log" 2>&1 &

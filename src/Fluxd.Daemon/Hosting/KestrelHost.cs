@@ -23,7 +23,7 @@ internal sealed class KestrelHost(ILoggerFactory loggers) : IAsyncDisposable
     public async Task StartAsync(Action<KestrelServerOptions> configure, Action<WebApplication> map, Action<IServiceCollection>? services, CancellationToken ct)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Services.AddSingleton(loggers);
+        builder.Services.AddSingleton<ILoggerFactory>(new HostLoggers(loggers));
         builder.Services.AddRoutingCore();
         services?.Invoke(builder.Services);
         _listeners.Serve(builder).ConfigureKestrel(kestrel =>

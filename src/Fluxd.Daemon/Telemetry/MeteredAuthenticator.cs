@@ -11,6 +11,9 @@ internal sealed class MeteredAuthenticator(IAuthenticator inner) : IAuthenticato
     private static readonly Counter<long> s_logins = FluxTelemetry.Meter.CreateCounter<long>(
         "fluxd.logins", "{login}", "Credentials that were judged, by frontend, method and outcome (success, failure, partial, rate_limited)");
 
+    // Each request over HTTP is a login: its name is not made anew for each.
+    private static readonly string[] s_outcomes = [.. Enum.GetNames<AuthOutcome>().Select(JsonNamingPolicy.SnakeCaseLower.ConvertName)];
+
     public async ValueTask<AuthResult> AuthenticateAsync(Credential credential, PeerInfo peer, AuthMethods done, CancellationToken ct)
     {
         var result = await inner.AuthenticateAsync(credential, peer, done, ct);
@@ -18,8 +21,7 @@ internal sealed class MeteredAuthenticator(IAuthenticator inner) : IAuthenticato
         {
             // A probe of a key is a question, not a login.
             s_logins.Add(
-                1, new("frontend", peer.Frontend), new("method", MethodOf(credential)),
-                new("outcome", JsonNamingPolicy.SnakeCaseLower.ConvertName(result.Outcome.ToString())));
+                1, new("frontend", peer.Frontend), new("method", MethodOf(credential)), new("outcome", s_outcomes[(int)result.Outcome]));
         }
 
         return result;

@@ -8,7 +8,8 @@ namespace Fluxd.Daemon.Telemetry;
 
 /// <summary>
 /// Listens to our meter and writes the Prometheus text format, version 0.0.4. Counters and histograms add up as they are
-/// measured; observable instruments are asked at each scrape. Thread-safe.
+/// measured; observable instruments are asked at each scrape. Each instrument knows the series of the tags that it was
+/// measured with before, so that a measurement makes no text. Thread-safe.
 /// </summary>
 internal sealed class PrometheusMetrics : IDisposable
 {
@@ -26,12 +27,12 @@ internal sealed class PrometheusMetrics : IDisposable
         {
             if (instrument.Meter.Name == meterName)
             {
-                listener.EnableMeasurementEvents(instrument);
+                listener.EnableMeasurementEvents(instrument, new ConcurrentDictionary<MetricTags, MetricSeries>(MetricTags.Comparer));
             }
         };
-        _listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => Record(instrument, value, tags));
-        _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Record(instrument, value, tags));
-        _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Record(instrument, value, tags));
+        _listener.SetMeasurementEventCallback<int>((instrument, value, tags, known) => Record(instrument, value, tags, known));
+        _listener.SetMeasurementEventCallback<long>((instrument, value, tags, known) => Record(instrument, value, tags, known));
+        _listener.SetMeasurementEventCallback<double>((instrument, value, tags, known) => Record(instrument, value, tags, known));
         _listener.Start();
     }
 
@@ -49,17 +50,23 @@ internal sealed class PrometheusMetrics : IDisposable
 
     public void Dispose() => _listener.Dispose();
 
-    private void Record(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+    private void Record(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags, object? state)
     {
-        var labels = Labels(tags);
-        if (!_series.TryGetValue((instrument, labels), out var series))
+        var known = ((ConcurrentDictionary<MetricTags, MetricSeries>)state!).GetAlternateLookup<ReadOnlySpan<KeyValuePair<string, object?>>>();
+        if (!known.TryGetValue(tags, out var series))
         {
-            if (_series.Count >= TelemetryLimits.SeriesMax)
+            var labels = Labels(tags);
+            if (!_series.TryGetValue((instrument, labels), out series))
             {
-                return;
+                if (_series.Count >= TelemetryLimits.SeriesMax)
+                {
+                    return;
+                }
+
+                series = _series.GetOrAdd((instrument, labels), key => new MetricSeries(key.Labels, IsHistogram(key.Instrument) ? SecondsBounds : null));
             }
 
-            series = _series.GetOrAdd((instrument, labels), key => new MetricSeries(key.Labels, IsHistogram(key.Instrument) ? SecondsBounds : null));
+            known.TryAdd(tags, series);
         }
 
         if (instrument.IsObservable)

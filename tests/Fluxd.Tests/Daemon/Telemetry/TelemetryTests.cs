@@ -33,6 +33,35 @@ public sealed class TelemetryTests
     }
 
     [Fact]
+    public void Tags_that_say_the_same_count_together_however_they_are_given()
+    {
+        var name = "test-" + Guid.NewGuid();
+        using var meter = new Meter(name);
+        using var metrics = new PrometheusMetrics(name);
+        var counter = meter.CreateCounter<long>("fluxd.test.same");
+        var other = meter.CreateCounter<long>("fluxd.test.other");
+        KeyValuePair<string, object?> status = new("status", 200), route = new("route", "/a"), text = new("status", "200"), swapped = new("route", 200);
+
+        counter.Add(1, status, route);
+        counter.Add(1, status, route);
+        counter.Add(1, route, status);
+        counter.Add(1, text, route);
+        counter.Add(1, swapped, new("status", "/a"));
+        counter.Add(1, status);
+        other.Add(1, status, route);
+        var lines = metrics.Write().Split('\n').Where(line => !line.StartsWith('#') && line.Length > 0);
+
+        Assert.Equal(
+            [
+                "fluxd_test_other_total{route=\"/a\",status=\"200\"} 1",
+                "fluxd_test_same_total{route=\"/a\",status=\"200\"} 4",
+                "fluxd_test_same_total{route=\"200\",status=\"/a\"} 1",
+                "fluxd_test_same_total{status=\"200\"} 1",
+            ],
+            lines);
+    }
+
+    [Fact]
     public void A_tag_with_too_many_values_costs_figures_and_not_memory()
     {
         var name = "test-" + Guid.NewGuid();
