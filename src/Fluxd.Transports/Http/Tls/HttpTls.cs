@@ -25,6 +25,7 @@ public static class HttpTls
                 ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11],
             }),
         });
+        listen.Use(WholeRecords.Wrap);
     }
 
     /// <summary>Building a context walks the chain: once per certificate, not per connection.</summary>
