@@ -19,6 +19,9 @@ internal struct ExtentChunk
     internal ChunkHash Hash;
     internal ChunkCodec Codec;
     internal ReadOnlyMemory<byte> Stored;
+
+    /// <summary>Of <see cref="Stored"/>.</summary>
+    internal uint Crc;
 }
 
 /// <summary>
@@ -83,6 +86,9 @@ internal sealed class Extent
             {
                 chunk.Stored = buffer.AsMemory(chunk.Offset, chunk.Length);
                 chunk.Hash = ChunkHash.Of(chunk.Stored.Span);
+
+                // Now, while the processor's cache still has it.
+                chunk.Crc = Crc32C.Of(chunk.Stored.Span);
                 hashes.Add(chunk.Hash);
             }
         }
@@ -110,6 +116,7 @@ internal sealed class Extent
                 var at = MemoryMarshal.TryGetArray(chunk.Stored, out var raw) && raw.Array == room ? chunk.Offset : used;
                 aside.AsSpan(0, stored).CopyTo(room.AsSpan(at));
                 chunk.Stored = room.AsMemory(at, stored);
+                chunk.Crc = Crc32C.Of(chunk.Stored.Span);
                 used = at + stored;
             }
 
@@ -184,6 +191,6 @@ internal sealed class Extent
     private static long Append(CatalogTransaction transaction, int lane, in ExtentChunk chunk, bool indexed) => transaction.AppendChunks(
         lane,
         chunk.Stored,
-        [new ChunkEntry(chunk.Hash, chunk.Length, chunk.Stored.Length, chunk.Codec, Crc32C.Of(chunk.Stored.Span))],
+        [new ChunkEntry(chunk.Hash, chunk.Length, chunk.Stored.Length, chunk.Codec, chunk.Crc)],
         indexed);
 }

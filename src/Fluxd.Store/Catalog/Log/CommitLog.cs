@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
 using Fluxd.Store.Disk;
 using Fluxd.Store.Packs;
 
@@ -138,6 +139,29 @@ internal sealed class CommitLog : IDisposable
 
     internal IReadOnlyList<long> SealAll() => [.. _lanes.SelectMany(lane => lane.SealAll())];
 
+    /// <summary>Both in one piece: where they stand together already, as the chunks of an upload's buffer do, without a copy.</summary>
+    private ReadOnlyMemory<byte> Join(ReadOnlyMemory<byte> run, ReadOnlyMemory<byte> piece)
+    {
+        if (run.IsEmpty)
+        {
+            return piece;
+        }
+
+        if (MemoryMarshal.TryGetArray(run, out var first) && MemoryMarshal.TryGetArray(piece, out var second)
+            && first.Array == second.Array && first.Offset + first.Count == second.Offset)
+        {
+            return new ReadOnlyMemory<byte>(first.Array, first.Offset, first.Count + second.Count);
+        }
+
+        if (!run.Span.Overlaps(_join))
+        {
+            run.CopyTo(_join);
+        }
+
+        piece.CopyTo(_join.AsMemory(run.Length));
+        return _join.AsMemory(0, run.Length + piece.Length);
+    }
+
     public void Dispose()
     {
         foreach (var lane in _lanes)
@@ -195,36 +219,26 @@ internal sealed class CommitLog : IDisposable
 
         private void AppendLane(PackLane lane, IEnumerable<StagedChunks> pieces)
         {
-            var length = 0;
-            var next = 0L;
-
             // An attempt that failed may have left its own.
             log._joined.Clear();
+            ReadOnlyMemory<byte> run = default;
+            var next = 0L;
             foreach (var piece in pieces)
             {
-                if (length > 0 && (piece.FirstId != next || length + piece.Payload.Length > JoinBytes))
+                if (!run.IsEmpty && (piece.FirstId != next || run.Length + piece.Payload.Length > JoinBytes))
                 {
-                    Append(lane, next - log._joined.Count, log._join.AsSpan(0, length));
-                    length = 0;
+                    Append(lane, next - log._joined.Count, run.Span);
+                    run = default;
                 }
 
+                run = log.Join(run, piece.Payload);
                 next = piece.FirstId + piece.Chunks.Length;
-                if (piece.Payload.Length > JoinBytes)
-                {
-                    log._joined.Clear();
-                    log._joined.AddRange(piece.Chunks);
-                    Append(lane, piece.FirstId, piece.Payload.Span);
-                    continue;
-                }
-
-                piece.Payload.Span.CopyTo(log._join.AsSpan(length));
-                length += piece.Payload.Length;
                 log._joined.AddRange(piece.Chunks);
             }
 
-            if (length > 0)
+            if (!run.IsEmpty)
             {
-                Append(lane, next - log._joined.Count, log._join.AsSpan(0, length));
+                Append(lane, next - log._joined.Count, run.Span);
             }
         }
 
