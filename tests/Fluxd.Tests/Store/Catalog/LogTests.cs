@@ -207,6 +207,38 @@ public sealed class LogTests : IAsyncLifetime
     }
 
     [Fact(Timeout = TimeoutMs)]
+    public async Task Pieces_of_one_buffer_come_back_whether_they_stand_together_or_not()
+    {
+        var disk = new ModelDisk();
+        var path = NewPath();
+        var catalog = Open(path, disk, create: true);
+        var buffer = Bytes(1, 3 << 20);
+
+        // Side by side, with a gap, backwards, from elsewhere, side by side again, one too large to be joined, and one behind it.
+        (byte[] From, int Offset, int Length)[] pieces =
+        [
+            (buffer, 0, 5_000), (buffer, 5_000, 60_000), (buffer, 70_000, 10_000), (buffer, 65_000, 5_000), (Bytes(2, 9_000), 0, 9_000),
+            (buffer, 100_000, 400_000), (buffer, 500_000, 400_000), (buffer, 900_000, 400_000), (buffer, 1_300_000, 1_200_000), (buffer, 2_500_000, 7_000),
+        ];
+        var ids = await catalog.WriteAsync(
+            t => pieces.Select(piece =>
+            {
+                var bytes = piece.From.AsMemory(piece.Offset, piece.Length);
+                var hash = ChunkHash.Of(bytes.Span);
+                return t.AppendChunks(0, bytes, [new ChunkEntry(hash, bytes.Length, bytes.Length, ChunkCodec.Raw, Crc32C.Of(bytes.Span))]);
+            }).ToList(),
+            CancellationToken.None);
+        Assert.Equal(pieces.Length, ids[^1] - ids[0] + 1);
+        for (var i = 0; i < pieces.Length; i++)
+        {
+            await Put(catalog, $"piece {i}", pieces[i].From[pieces[i].Offset..(pieces[i].Offset + pieces[i].Length)]);
+            await AssertHolds(catalog, NewPacks(disk), $"piece {i}", pieces[i].From[pieces[i].Offset..(pieces[i].Offset + pieces[i].Length)]);
+        }
+
+        await Stop(catalog);
+    }
+
+    [Fact(Timeout = TimeoutMs)]
     public async Task Nothing_is_written_for_a_group_that_changed_nothing()
     {
         var disk = new FaultyDisk(new ModelDisk());

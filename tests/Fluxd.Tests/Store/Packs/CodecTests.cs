@@ -49,6 +49,26 @@ public sealed class CodecTests
         Assert.Equal(ChunkCodec.Zstd, Encode(noiseInTheMiddle, ChunkClass.Fine, CompressionMode.On).Codec);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Noise_in_one_half_does_not_hide_what_the_other_half_gains(bool first)
+    {
+        var (noise, text) = (PackBench.Bytes(30_000, 5), s_text[..30_000]);
+        byte[] mixed = first ? [.. noise, .. text] : [.. text, .. noise];
+        Assert.Equal(ChunkCodec.Zstd, Encode(mixed, ChunkClass.Fine, CompressionMode.Auto).Codec);
+    }
+
+    [Fact]
+    public void Bytes_that_only_coding_shortens_are_compressed()
+    {
+        // Nothing is repeated, but a byte tells six and a half bits.
+        var bytes = PackBench.Bytes(60_000, 9);
+        for (var i = 0; i < bytes.Length; i++)
+            bytes[i] %= 96;
+        Assert.Equal(ChunkCodec.Zstd, Encode(bytes, ChunkClass.Fine, CompressionMode.Auto).Codec);
+    }
+
     [Fact]
     public void Media_is_compressed_only_when_told_and_nothing_when_off()
     {
