@@ -3,8 +3,8 @@ namespace Fluxd.Transports.Quic;
 /// <summary>The bounds of the QUIC part, each with its reason.</summary>
 internal static class QuicLimits
 {
-    /// <summary>Length of our connection ids: room for 128 random bits, and fixed, so that short headers can be parsed.</summary>
-    public const int ConnectionIdBytes = 18;
+    /// <summary>Length of our connection ids: the least that a client's first choice may have (RFC 9000, 7.2), since each packet carries one, and fixed, so that short headers can be parsed.</summary>
+    public const int ConnectionIdBytes = 8;
 
     /// <summary>Largest datagram that ngtcp2's path MTU discovery tries (Ethernet less IPv6 and UDP headers).</summary>
     public const int DatagramBytesMax = 1452;
@@ -115,8 +115,8 @@ internal static class QuicLimits
     /// <summary>Packets outside connections (version negotiation, Retry, stateless reset) per second, so that we are no reflector.</summary>
     public const int StatelessPacketsPerSecond = 500;
 
-    /// <summary>One more than our stateless resets have, so that two ends never answer each other's (RFC 9000, 10.3.3); a client's keep-alive has 40.</summary>
-    public const int StatelessResetTriggerBytesMin = 39;
+    /// <summary>One more than our stateless resets have, so that two ends never answer each other's (RFC 9000, 10.3.3); a client's keep-alive has 30.</summary>
+    public const int StatelessResetTriggerBytesMin = 29;
 
     /// <summary>Blocks of 32 KiB, of what is sent and of what arrived, kept for reuse: 64 MiB.</summary>
     public const int PooledBlocksMax = 2048;

@@ -9,7 +9,7 @@ namespace Fluxd.Transports.Quic.Engine;
 /// <summary>Where packets go, and how connections begin.</summary>
 internal sealed unsafe partial class QuicEndpoint
 {
-    private const int StatelessResetRandomBytes = 22;
+    private const int StatelessResetRandomBytes = 12;
 
     void IDatagramSink.OnDatagram(byte* data, int length, in SockAddress local, in SockAddress remote, byte ecn)
     {
