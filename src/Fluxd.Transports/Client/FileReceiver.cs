@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
+using System.Threading.Channels;
 using Fluxd.Core;
+using Microsoft.Win32.SafeHandles;
 
 namespace Fluxd.Transports.Client;
 
@@ -26,8 +28,13 @@ public sealed class FileReceiver(ILink link, TimeProvider clock)
         var part = Path.Combine(folder, $".{Path.GetFileName(localPath)}.fluxd-part");
         var notes = part + ".txt";
         var meter = new TransferMeter(Path.GetFileName(localPath), entry.Size, clock, report);
-        await FetchAsync(entry, tag, localPath, part, notes, meter, ct);
-        await VerifyAsync(entry, part, notes, ct);
+        var (ours, theirs) = await FetchAsync(entry, tag, localPath, part, notes, meter, ct);
+        if (!ours.AsSpan().SequenceEqual(theirs))
+        {
+            File.Delete(notes);
+            throw new FluxException(FluxError.Corrupt, "What arrived differs from the server's copy (or that changed meanwhile); run the same command again.");
+        }
+
         File.SetLastWriteTimeUtc(part, entry.ModifiedAt.UtcDateTime);
         File.Move(part, localPath, overwrite: true);
         File.Delete(notes);
@@ -35,7 +42,12 @@ public sealed class FileReceiver(ILink link, TimeProvider clock)
         return meter.Moved;
     }
 
-    private async Task FetchAsync(RemoteEntry entry, string tag, string localPath, string part, string notes, TransferMeter meter, CancellationToken ct)
+    /// <summary>
+    /// Both hashes are made while pieces still arrive: ours of those that are there without a gap, the server's as soon
+    /// as all are asked for. At the end the link would have nothing to do meanwhile.
+    /// </summary>
+    /// <returns>The hash of the bytes in the file, and the server's.</returns>
+    private async Task<(byte[] Ours, byte[] Theirs)> FetchAsync(RemoteEntry entry, string tag, string localPath, string part, string notes, TransferMeter meter, CancellationToken ct)
     {
         var done = Done(notes, tag);
         if (done.Count == 0)
@@ -46,38 +58,82 @@ public sealed class FileReceiver(ILink link, TimeProvider clock)
 
         using var file = File.OpenHandle(part, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, FileOptions.Asynchronous);
         RandomAccess.SetLength(file, entry.Size);
-        var pieces = (int)((entry.Size + ClientLimits.PieceBytes - 1) / ClientLimits.PieceBytes);
+        var pieces = Enumerable.Range(0, (int)((entry.Size + ClientLimits.PieceBytes - 1) / ClientLimits.PieceBytes)).ToArray();
         using var noting = new SemaphoreSlim(1);
-        foreach (var piece in done.Where(p => p < pieces))
+        var arrived = Channel.CreateBounded<int>(pieces.Length + 1); // each comes once
+        foreach (var number in pieces.Where(done.Contains))
         {
-            meter.Skip(Length(entry, piece));
+            meter.Skip(Length(entry, number));
+            arrived.Writer.TryWrite(number);
         }
 
         using var older = entry.Size > ClientLimits.WholeFileBytesMax
             ? await OlderCopy.OpenAsync(localPath, (offset, stop) => link.RecipeAsync(entry.Path, tag, offset, stop), ct)
             : null;
+        var (ours, theirs) = (Array.Empty<byte>(), Array.Empty<byte>());
         await Parallel.ForEachAsync(
-            PiecesAsync(entry, Enumerable.Range(0, pieces).Where(p => !done.Contains(p)), older, ct),
-            new ParallelOptions { MaxDegreeOfParallelism = ClientLimits.Parallel, CancellationToken = ct },
-            async (piece, stop) =>
-            {
-                var buffer = new byte[piece.Length];
-                var moved = await FillAsync(entry, tag, piece, older, buffer, stop);
-                await RandomAccess.WriteAsync(file, buffer, piece.Start, stop);
-                await noting.WaitAsync(stop);
-                try
-                {
-                    // After the bytes: a note without its bytes would be a hole, which the hash would find.
-                    await File.AppendAllTextAsync(notes, piece.Number.ToString(CultureInfo.InvariantCulture) + "\n", stop);
-                }
-                finally
-                {
-                    noting.Release();
-                }
-
-                meter.Add(buffer.Length, moved);
-            });
+            WorkAsync(),
+            new ParallelOptions { MaxDegreeOfParallelism = ClientLimits.Parallel + 1, CancellationToken = ct }, // one hashes
+            (work, stop) => new ValueTask(work(stop)));
         RandomAccess.FlushToDisk(file);
+        return (ours, theirs);
+
+        async IAsyncEnumerable<Func<CancellationToken, Task>> WorkAsync()
+        {
+            yield return async stop => ours = await HashAsync(entry, file, pieces.Length, arrived.Reader, stop);
+            await foreach (var piece in PiecesAsync(entry, pieces.Where(number => !done.Contains(number)), older, ct))
+            {
+                yield return stop => ReceiveAsync(piece, stop);
+            }
+
+            yield return async stop => theirs = await link.HashAsync(entry.Path, stop);
+        }
+
+        async Task ReceiveAsync(Piece piece, CancellationToken stop)
+        {
+            var buffer = new byte[piece.Length];
+            var moved = await FillAsync(entry, tag, piece, older, buffer, stop);
+            await RandomAccess.WriteAsync(file, buffer, piece.Start, stop);
+            await noting.WaitAsync(stop);
+            try
+            {
+                // After the bytes: a note without its bytes would be a hole, which the hash would find.
+                await File.AppendAllTextAsync(notes, piece.Number.ToString(CultureInfo.InvariantCulture) + "\n", stop);
+            }
+            finally
+            {
+                noting.Release();
+            }
+
+            arrived.Writer.TryWrite(piece.Number);
+            meter.Add(buffer.Length, moved);
+        }
+    }
+
+    /// <summary>Of the file as it is read back, piece after piece in their order, whatever order they arrive in.</summary>
+    private static async Task<byte[]> HashAsync(RemoteEntry entry, SafeFileHandle file, int pieces, ChannelReader<int> arrived, CancellationToken ct)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = new byte[Math.Min(entry.Size, ClientLimits.PieceBytes)];
+        var early = new HashSet<int>();
+        for (var next = 0; next < pieces; next++)
+        {
+            while (!early.Remove(next))
+            {
+                early.Add(await arrived.ReadAsync(ct));
+            }
+
+            var piece = buffer.AsMemory(0, Length(entry, next));
+            for (var at = 0; at < piece.Length;)
+            {
+                var count = await RandomAccess.ReadAsync(file, piece[at..], ((long)next * ClientLimits.PieceBytes) + at, ct);
+                at += count > 0 ? count : throw new IOException("The file that is being received became shorter.");
+            }
+
+            hash.AppendData(piece.Span);
+        }
+
+        return hash.GetHashAndReset();
     }
 
     private static async IAsyncEnumerable<Piece> PiecesAsync(RemoteEntry entry, IEnumerable<int> wanted, OlderCopy? older, [EnumeratorCancellation] CancellationToken ct)
@@ -124,16 +180,5 @@ public sealed class FileReceiver(ILink link, TimeProvider clock)
         }
 
         return [.. rest.Select(line => int.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out var piece) ? piece : -1).Where(p => p >= 0)];
-    }
-
-    private async Task VerifyAsync(RemoteEntry entry, string part, string notes, CancellationToken ct)
-    {
-        await using var stream = new FileStream(part, FileMode.Open, FileAccess.Read, FileShare.Read, 0, FileOptions.SequentialScan | FileOptions.Asynchronous);
-        var hashes = await Task.WhenAll(link.HashAsync(entry.Path, ct), SHA256.HashDataAsync(stream, ct).AsTask());
-        if (!hashes[0].AsSpan().SequenceEqual(hashes[1]))
-        {
-            File.Delete(notes);
-            throw new FluxException(FluxError.Corrupt, "What arrived differs from the server's copy (or that changed meanwhile); run the same command again.");
-        }
     }
 }
