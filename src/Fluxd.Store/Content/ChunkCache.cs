@@ -3,8 +3,8 @@ using System.Buffers;
 namespace Fluxd.Store.Content;
 
 /// <summary>
-/// Chunks of which readers took only a part, checked and decoded, in rented buffers: going through a large file in
-/// pieces would otherwise allocate each chunk of it anew. A buffer goes back when the chunk was dropped and nobody copies
+/// Chunks of which readers took only a part, and small files, checked and decoded, in rented buffers: going through a large
+/// file in pieces would otherwise allocate each chunk of it anew. A buffer goes back when the chunk was dropped and nobody copies
 /// from it any more. Bounded by what the buffers take. Thread-safe.
 /// </summary>
 internal sealed class ChunkCache(long bytesMax)

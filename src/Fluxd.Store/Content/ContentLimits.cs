@@ -41,8 +41,11 @@ internal static class ContentLimits
     /// <summary>Chunks of recipes kept ready for reading, at about 100 bytes each.</summary>
     public const int PlannedChunksCached = 64 * 1024;
 
-    /// <summary>Chunks kept because a reader took only a part of them.</summary>
+    /// <summary>Chunks kept because a reader took only a part of them, or because they are a whole small file.</summary>
     public const long ChunkCacheBytes = 16 << 20;
+
+    /// <summary>Files of one chunk that are kept when they were read: the longest of the class that is never cut. Reading it again costs more than the copy.</summary>
+    public const int SmallChunkKept = Core.Chunking.ChunkSizes.WholeMax;
 
     /// <summary>Chunks that are read in one call where they stand together.</summary>
     public const int ReadBytesMax = 1 << 20;

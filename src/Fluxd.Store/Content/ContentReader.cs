@@ -9,8 +9,8 @@ namespace Fluxd.Store.Content;
 
 /// <summary>
 /// Reads ranges of contents: finds the chunks, reads neighbours in one call, checks each chunk's checksum before a
-/// byte of it is given. Plans and half-used chunks are cached, so that small sequential reads cost one look-up in a
-/// while. Reads block: the page cache answers nearly all. Thread-safe.
+/// byte of it is given. Plans, half-used chunks and whole small files are cached, so that small sequential reads, and
+/// files that are asked for again and again, cost one look-up in a while. Reads block: the page cache answers nearly all. Thread-safe.
 /// </summary>
 internal sealed class ContentReader(SqliteCatalog catalog, IPackStore packs)
 {
@@ -135,6 +135,12 @@ internal sealed class ContentReader(SqliteCatalog catalog, IPackStore packs)
                 }
 
                 done += part.Length;
+                i++;
+            }
+            else if (plan.Chunks.Length == 1 && chunk.Length <= ContentLimits.SmallChunkKept)
+            {
+                CopyPart(chunk, 0, buffer.Slice(done, chunk.Length));
+                done += chunk.Length;
                 i++;
             }
             else

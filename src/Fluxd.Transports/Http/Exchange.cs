@@ -82,7 +82,8 @@ internal sealed class Exchange(HttpApi api, HttpContext http, Route route, strin
         return at >= 0 ? segments[at] : throw new InvalidOperationException($"The route has no segment {name}.");
     }
 
-    public string? Query(string name) => Request.Query.TryGetValue(name, out var values) && values.Count > 0 ? values[0] : null;
+    // Most requests have no query: then none is parsed.
+    public string? Query(string name) => Request.QueryString.HasValue && Request.Query.TryGetValue(name, out var values) && values.Count > 0 ? values[0] : null;
 
     public int QueryCount(string name, int fallback, int max)
     {
