@@ -38,7 +38,7 @@ internal static class StoreMetrics
         meter.CreateObservableCounter(
             "fluxd.store.plan.lookups", () => Two(ref s_planHits, "hit", ref s_planMisses, "miss", "cache"), "{lookup}", "Where a range of a file lies: from the cache or the catalogue");
         meter.CreateObservableCounter(
-            "fluxd.store.chunk.lookups", () => Two(ref s_chunkHits, "hit", ref s_chunkMisses, "miss", "cache"), "{lookup}", "Partly read chunks: from the cache or the packs");
+            "fluxd.store.chunk.lookups", () => Two(ref s_chunkHits, "hit", ref s_chunkMisses, "miss", "cache"), "{lookup}", "Partly read chunks and small files: from the cache or the packs");
     }
 
     public static void Committed(int writes, TimeSpan duration)

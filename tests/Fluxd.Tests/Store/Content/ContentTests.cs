@@ -316,6 +316,25 @@ public sealed class ContentTests : IAsyncLifetime
     }
 
     [Fact(Timeout = TimeoutMs)]
+    public async Task A_small_file_is_kept_only_once_it_was_found_good()
+    {
+        var (good, bad) = (Noise(1, 5000), Noise(2, 5000));
+        var (kept, damaged) = (await Put(good), await Put(bad));
+        Assert.Equal(good, await _store.ReadAll(kept.Id, good.Length));
+        using (var file = _disk.Open(Fluxd.Store.Packs.PackLayout.PathOf(1), Fluxd.Store.Disk.DiskMode.Write))
+        {
+            file.Write(new byte[file.Length], 0);
+        }
+
+        Assert.Equal(good, await _store.ReadAll(kept.Id, good.Length));
+        for (var tries = 0; tries < 2; tries++)
+        {
+            var error = await Assert.ThrowsAsync<FluxException>(() => _store.ReadAll(damaged.Id, bad.Length));
+            Assert.Equal(FluxError.Corrupt, error.Error);
+        }
+    }
+
+    [Fact(Timeout = TimeoutMs)]
     public async Task Durable_progress_survives_a_power_cut_and_goes_on()
     {
         var sink = _store.Contents.Begin();
