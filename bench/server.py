@@ -1,5 +1,5 @@
 """A server under test: one process and what it forks. CPU time and memory are read from /proc."""
-import os, re, signal, socket, subprocess, sys, time
+import mmap, os, re, signal, socket, subprocess, sys, time
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -8,6 +8,18 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def touch_memory(mebibytes):
+    """
+    Takes so much memory and lets it go. Before each large upload, because a virtual machine gives memory that was free for
+    some seconds back to its host, and then the first touch of it costs: 3 CPU seconds for each GiB were measured, which the
+    page cache paid in one round and not in the next, whoever the server was.
+    """
+    with mmap.mmap(-1, mebibytes << 20) as memory:
+        zeros = bytes(1 << 20)
+        for _ in range(mebibytes):
+            memory.write(zeros)
 
 
 class Server:

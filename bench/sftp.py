@@ -1,7 +1,7 @@
 """The runner of bench/sftp.sh: starts the four servers, measures them in turns, prints and writes the table."""
 import asyncio, os, re, shutil, subprocess, tempfile, threading, time
 from report import Report, middle
-from server import Server as Process, free_port
+from server import Server as Process, free_port, touch_memory
 
 ROUNDS = int(os.environ.get("ROUNDS", 3))
 SIZE_MB = int(os.environ.get("SIZE_MB", 1024))
@@ -198,6 +198,7 @@ def large(servers, number):
                     file.write(os.urandom(16))
             target = f"{server.root}/large"
             after = (lambda: fsync(f"{server.folder}/large")) if server.folder else None
+            touch_memory(2 * SIZE_MB)
             measure(f"{SIZE_MB} MiB up, {short}", server, lambda: sftp(server, f"put {source} {target}\n", "-c", cipher), after)
             measure(f"{SIZE_MB} MiB down, {short}", server, lambda: sftp(server, f"get {target} /dev/null\n", "-c", cipher))
             sftp(server, f"-rm {target}\n")

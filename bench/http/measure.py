@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from report import Report, middle, output, package, spread
-from server import Server as Process
+from server import Server as Process, touch_memory
 
 MIB = 1 << 20
 
@@ -311,6 +311,7 @@ https://localhost:{tls} {{
         source = self.scratch / "up.bin"
         self.random(source, self.bytes)
         os.sync()
+        touch_memory(3 * self.bytes // MIB)
         if name == "put":
             self.put(server, tls, source)
         elif name == "tus-whole":
