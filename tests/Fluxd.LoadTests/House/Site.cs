@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
+using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.LoadTests.Runner;
 using Fluxd.Transports.Client;
@@ -97,16 +98,25 @@ internal sealed class Site : IAsyncDisposable
             return NewHttps(user);
         }
 
-        var link = new QuicLink(new QuicTarget { Host = "127.0.0.1", Port = Daemon.TlsPort, Credential = new TokenCredential(User(user).Token), TrustOnFirstUse = _ => true });
-        try
+        // Nothing answers within a handshake's patience where many processes share two cores: as any client, it tries again.
+        const int Tries = 6;
+        for (var tried = 1; ; tried++)
         {
-            await link.ConnectAsync(CancellationToken.None);
-            return link;
-        }
-        catch
-        {
-            await link.DisposeAsync();
-            throw;
+            var link = new QuicLink(new QuicTarget { Host = "127.0.0.1", Port = Daemon.TlsPort, Credential = new TokenCredential(User(user).Token), TrustOnFirstUse = _ => true });
+            try
+            {
+                await link.ConnectAsync(CancellationToken.None);
+                return link;
+            }
+            catch (FluxException error) when (error.Error == FluxError.Unavailable && tried < Tries)
+            {
+                await link.DisposeAsync();
+            }
+            catch
+            {
+                await link.DisposeAsync();
+                throw;
+            }
         }
     }
 
