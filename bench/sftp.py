@@ -341,7 +341,7 @@ def report():
         "SFTP beside its peers", "What do transfers, small files, logins and idle sessions cost beside what people would run instead?",
         [version("out/fluxd/fluxd", "--version"), version("ssh", "-V"), version("rclone", "version"), version("/usr/sbin/proftpd", "--version"), version("lftp", "--version")],
         [f"loopback, congestion control {congestion}; source in memory, server on disk",
-         f"medians of {ROUNDS} round{'s' * (ROUNDS > 1)} taken in turns, {SESSIONS} idle sessions counted up to 1,000, spread in brackets",
+         f"medians of {ROUNDS} round{'s' * (ROUNDS > 1)} taken in turns after one of small files that is not counted, {SESSIONS} idle sessions counted up to 1,000, spread in brackets",
          "ratio = best peer's median time / fluxd's (for memory fluxd's / the best's)",
          "CLOSE of fluxd means durable; the peers' does not, except with `sftp -f` or a following fsync"])
 
@@ -391,6 +391,11 @@ def main():
                 except subprocess.CalledProcessError as failure:
                     print(f"  {server.name} lacks {cipher}: {failure.output.strip()[-200:]}", flush=True)
             server.ciphers = usable
+        # A daemon that runs for months compiles its busy methods in the first minute: that round, of every server's, is not counted.
+        if "small" in ONLY:
+            print("a round that is not counted", flush=True)
+            small(servers, -1)
+            results.update({key: [] for key in results if "files" in key[0]})
         for number in range(ROUNDS):
             print(f"round {number + 1} of {ROUNDS}", flush=True)
             turn = servers[number % len(servers):] + servers[:number % len(servers)]

@@ -7,7 +7,7 @@ namespace Fluxd.Tests.Store.Catalog;
 
 public sealed class CatalogTests : IDisposable
 {
-    private const int TimeoutMs = 30_000;
+    private const int TimeoutMs = 120_000;
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("fluxd-catalog-");
 

@@ -11,7 +11,7 @@ namespace Fluxd.Tests.Store.Catalog;
 /// <summary>The log in the packs carries every commit; the catalogue's own write-ahead log may lose its end.</summary>
 public sealed class LogTests : IAsyncLifetime
 {
-    private const int TimeoutMs = 30_000;
+    private const int TimeoutMs = 120_000;
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("fluxd-log-");
     private readonly StoreManifest _manifest = StoreManifest.CreateNew();

@@ -11,7 +11,7 @@ namespace Fluxd.Tests.Store.Files;
 /// <summary>The trees with a clock that a test moves, and short words for what tests do with them.</summary>
 public abstract class TreesFixture : IAsyncLifetime
 {
-    protected const int TimeoutMs = 60_000;
+    protected const int TimeoutMs = 180_000;
 
     protected static readonly CancellationToken Ct = CancellationToken.None;
 

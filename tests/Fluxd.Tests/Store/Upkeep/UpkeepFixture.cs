@@ -22,7 +22,7 @@ namespace Fluxd.Tests.Store.Upkeep;
 /// </summary>
 public abstract class UpkeepFixture : IAsyncLifetime
 {
-    protected const int TimeoutMs = 60_000;
+    protected const int TimeoutMs = 180_000;
 
     private const string Berts = "bert:";
 
