@@ -78,8 +78,15 @@ internal static class Uploads
 {
     public static async Task<IReadOnlyList<string>> ListAsync(HttpClient client)
     {
-        using var answer = JsonDocument.Parse(await client.GetStringAsync("v1/uploads"));
-        var list = answer.RootElement.ValueKind == JsonValueKind.Array ? answer.RootElement : answer.RootElement.EnumerateObject().First(p => p.Value.ValueKind == JsonValueKind.Array).Value;
-        return [.. list.EnumerateArray().Select(upload => upload.GetProperty("id").ToString())];
+        var ids = new List<string>();
+        for (string? cursor = null; ;)
+        {
+            using var page = JsonDocument.Parse(await client.GetStringAsync("v1/uploads" + (cursor is null ? "" : "?cursor=" + Uri.EscapeDataString(cursor))));
+            ids.AddRange(page.RootElement.GetProperty("uploads").EnumerateArray().Select(upload => upload.GetProperty("id").ToString()));
+            if (!page.RootElement.TryGetProperty("next", out var next) || (cursor = next.GetString()) is null)
+            {
+                return ids;
+            }
+        }
     }
 }
