@@ -87,7 +87,8 @@ public sealed class FileSender(ILink link, ResumeNotes notes, TimeProvider clock
         {
             while (offset < size)
             {
-                var window = await FileWindow.ReadAsync(file, chunker, ct);
+                // Two travel at once and share the link: of the same size they would end together, and nothing be under way at the seam.
+                var window = await FileWindow.ReadAsync(file, chunker, offset == upload.Offset ? ClientLimits.WindowBytes / 2 : ClientLimits.WindowBytes, ct);
                 if (window.Length == 0)
                 {
                     throw FluxException.Conflict("The file became shorter while it was being sent; nothing was published.");

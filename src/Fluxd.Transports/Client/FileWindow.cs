@@ -20,10 +20,11 @@ internal sealed record FileWindow(IReadOnlyList<ChunkRef> Recipe, IReadOnlyList<
     }
 
     /// <summary>From where the file stands; it stands behind the window then. Empty at the end.</summary>
-    public static async Task<FileWindow> ReadAsync(FileStream file, Chunker chunker, CancellationToken ct)
+    /// <param name="bytesMax">At least the longest chunk.</param>
+    public static async Task<FileWindow> ReadAsync(FileStream file, Chunker chunker, int bytesMax, CancellationToken ct)
     {
         var start = file.Position;
-        var buffer = new byte[ClientLimits.WindowBytes];
+        var buffer = new byte[bytesMax];
         var got = await file.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, ct);
         var isLast = file.Position == file.Length;
         var (recipe, bytes, at) = (new List<ChunkRef>(), new List<ReadOnlyMemory<byte>>(), 0);

@@ -107,7 +107,7 @@ internal sealed class OlderCopy : IDisposable
         var chunker = await FileWindow.ChunkerAsync(file, file.Length, ct);
         for (long at = 0; _chunks.Count < ClientLimits.OlderChunksMax;)
         {
-            var window = await FileWindow.ReadAsync(file, chunker, ct);
+            var window = await FileWindow.ReadAsync(file, chunker, ClientLimits.WindowBytes, ct);
             if (window.Length == 0)
             {
                 return;
