@@ -11,11 +11,9 @@ namespace Fluxd.Store.Catalog.Sqlite;
 internal static class ChangeFormat
 {
     /// <summary>In place of a value: a column that an update left alone.</summary>
-    private static readonly byte[] s_unchanged = [0];
+    internal static ReadOnlySpan<byte> Unchanged => [0];
 
     private const byte Table = (byte)'T';
-
-    internal static ReadOnlySpan<byte> Unchanged => s_unchanged;
 
     internal static byte[] Header(string table, IReadOnlyList<int> keyPlaces)
     {

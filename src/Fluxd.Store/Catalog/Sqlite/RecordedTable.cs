@@ -11,7 +11,7 @@ internal sealed class RecordedTable
     private readonly bool[] _isKey;
     private readonly string _select;
     private readonly List<Row> _rows = [];
-    private readonly Dictionary<byte[], int>.AlternateLookup<ReadOnlySpan<byte>> _byKey;
+    private readonly HashSet<byte[]>.AlternateLookup<ReadOnlySpan<byte>> _keys = new HashSet<byte[]>(KeyBytes.Instance).GetAlternateLookup<ReadOnlySpan<byte>>();
 
     private RecordedTable(string name, IReadOnlyList<string> columns, IReadOnlyList<int> keyPlaces)
     {
@@ -22,7 +22,6 @@ internal sealed class RecordedTable
         _header = ChangeFormat.Header(name, keyPlaces);
         _select = $"SELECT {string.Join(", ", columns.Select(Quoted))} FROM {Quoted(name)} WHERE "
             + string.Join(" AND ", KeyColumns.Select((column, i) => $"{Quoted(columns[column])} = ?{i + 1}"));
-        _byKey = new Dictionary<byte[], int>(KeyBytes.Instance).GetAlternateLookup<ReadOnlySpan<byte>>();
     }
 
     internal string Name { get; }
@@ -48,20 +47,21 @@ internal sealed class RecordedTable
             : throw new InvalidOperationException($"The table {name} has no primary key: its changes could not be put into the log.");
     }
 
-    internal bool Knows(ReadOnlySpan<byte> key) => _byKey.ContainsKey(key);
+    internal bool Knows(ReadOnlySpan<byte> key) => _keys.Contains(key);
 
     /// <summary>Only the first touch counts: it knows the row as it was before the transaction.</summary>
     /// <param name="old">All its values; empty for a row that was not there.</param>
     internal void Touch(ReadOnlySpan<byte> key, ReadOnlySpan<byte> old)
     {
-        _byKey.TryAdd(key, _rows.Count);
-        _rows.Add(new Row(key.ToArray(), old.IsEmpty ? null : old.ToArray()));
+        var row = new Row(key.ToArray(), old.IsEmpty ? null : old.ToArray());
+        _keys.Set.Add(row.Key);
+        _rows.Add(row);
     }
 
     internal void Forget()
     {
         _rows.Clear();
-        _byKey.Dictionary.Clear();
+        _keys.Set.Clear();
     }
 
     /// <summary>Adds what became of each touched row; nothing where all is as it was.</summary>
