@@ -27,6 +27,7 @@ internal sealed class Committer
     private readonly Thread _thread;
     private readonly Queue<CatalogWrite> _waiting = new();
     private readonly List<CatalogWrite> _group = [];
+    private ReaderPool _readers = null!; // set before the thread starts
     private int _checkpointedPages;
 
     /// <summary>Takes the connection and the log over, and closes them when it ends.</summary>
@@ -60,10 +61,12 @@ internal sealed class Committer
     /// <summary>Asked when a group did not fit on the disk: true when room was made and it may be tried again.</summary>
     internal Func<bool>? MakeRoom { get; init; }
 
-    /// <summary>Called after each commit, and before the write-ahead log is copied back: snapshots that nobody reads in end.</summary>
-    internal Action EndSnapshots { get; set; } = () => { };
-
-    internal void Start() => _thread.Start();
+    /// <param name="readers">Whose snapshots end when nobody reads in them: after each commit, and around the copying back of the write-ahead log.</param>
+    internal void Start(ReaderPool readers)
+    {
+        _readers = readers;
+        _thread.Start();
+    }
 
     internal async Task<T> WriteAsync<T>(CatalogWrite<T> write)
     {
@@ -249,7 +252,7 @@ internal sealed class Committer
 
         try
         {
-            EndSnapshots();
+            _readers.EndIdle();
             _writer.SealFull();
             foreach (var write in _group.Where(write => write.Chore != Chore.None))
             {
@@ -277,8 +280,8 @@ internal sealed class Committer
             return true;
         }
 
-        EndSnapshots();
-        var rc = raw.sqlite3_wal_checkpoint_v2(_database.Handle, null, raw.SQLITE_CHECKPOINT_PASSIVE, out var all, out var copied);
+        _readers.EndIdle();
+        var rc = Copy(raw.SQLITE_CHECKPOINT_PASSIVE, out var all, out var copied);
         return rc is raw.SQLITE_OK or raw.SQLITE_BUSY ? rc == raw.SQLITE_OK && all == copied : throw _database.Failure(rc, "checkpoint");
     }
 
@@ -311,10 +314,13 @@ internal sealed class Committer
         }
 
         _checkpointedPages = pages;
-        EndSnapshots();
-        var restart = pages > CatalogLimits.WalRestartPages;
-        var rc = raw.sqlite3_wal_checkpoint_v2(
-            _database.Handle, null, restart ? raw.SQLITE_CHECKPOINT_RESTART : raw.SQLITE_CHECKPOINT_PASSIVE, out _, out _);
+        _readers.EndIdle();
+        var rc = pages > CatalogLimits.WalRestartPages
+            ? _readers.Wait(() => Copy(raw.SQLITE_CHECKPOINT_RESTART))
+            : Copy(raw.SQLITE_CHECKPOINT_PASSIVE);
+
+        // Those that began while it was copied would keep the next write from starting the log again from its beginning.
+        _readers.EndIdle();
 
         // Busy: a reader is in the way; the next attempt comes a few MiB later.
         if (rc is not (raw.SQLITE_OK or raw.SQLITE_BUSY))
@@ -322,6 +328,11 @@ internal sealed class Committer
             Fault ??= _database.Failure(rc, "checkpoint");
         }
     }
+
+    private int Copy(int mode) => Copy(mode, out _, out _);
+
+    private int Copy(int mode, out int all, out int copied) =>
+        raw.sqlite3_wal_checkpoint_v2(_database.Handle, null, mode, out all, out copied);
 
     private void Close()
     {

@@ -15,6 +15,7 @@ internal sealed class ReaderPool(string path, TimeProvider clock, Func<long> com
 {
     private readonly SemaphoreSlim _free = new(CatalogLimits.Readers);
     private readonly ConcurrentStack<PooledReader> _idle = new();
+    private volatile bool _isWaitedFor;
     private bool _isClosed;
 
     /// <summary>Runs the work on the calling thread, in one snapshot.</summary>
@@ -37,6 +38,25 @@ internal sealed class ReaderPool(string path, TimeProvider clock, Func<long> com
         finally
         {
             _free.Release();
+            if (_isWaitedFor)
+            {
+                EndIdle();
+            }
+        }
+    }
+
+    /// <summary>Runs what waits for readers to end: until it is done, none keeps its snapshot for the next read.</summary>
+    internal T Wait<T>(Func<T> work)
+    {
+        _isWaitedFor = true;
+        try
+        {
+            EndIdle();
+            return work();
+        }
+        finally
+        {
+            _isWaitedFor = false;
         }
     }
 

@@ -95,8 +95,7 @@ internal sealed class SqliteCatalog : IAsyncDisposable
 
             var committer = new Committer(database, log, options.Clock, fault, options.Index) { MakeRoom = options.MakeRoom };
             var readers = new ReaderPool(options.Path, options.Clock, () => committer.Commits);
-            committer.EndSnapshots = readers.EndIdle;
-            committer.Start();
+            committer.Start(readers);
             return new SqliteCatalog(committer, readers, replayed);
         }
         catch (SqlException e) when (e.IsDamage)
