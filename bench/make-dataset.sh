@@ -37,6 +37,9 @@ get() {
 sources=$(apt-cache search --names-only '^linux-source-[0-9.]+$' | awk '{print $1}' | sort -V | head -n 1)
 [ -n "$sources" ] || { echo "apt offers no linux-source: run apt-get update" >&2; exit 1; }
 
+parts=(Documentation include net fs kernel mm lib tools arch/arm arch/x86)
+tarred=(drivers/net sound crypto)
+
 # Small files: parts of two releases of the kernel's tree. Big texts: one part of three releases, as plain tars.
 release=0
 for version in $(spread "$sources" 3); do
@@ -44,11 +47,13 @@ for version in $(spread "$sources" 3); do
   rm -rf "$dir/tmp/kernel"
   mkdir -p "$dir/tmp/kernel" "$dir/src/tars"
   dpkg-deb -x "$(get "$sources" "$version")" "$dir/tmp/kernel"
-  tar -C "$dir/tmp/kernel" -xJf "$dir/tmp/kernel/usr/src/$sources.tar.xz"
+  wanted=("${tarred[@]}")
+  [ "$release" = 2 ] || wanted+=("${parts[@]}")
+  tar -C "$dir/tmp/kernel" -xJf "$dir/tmp/kernel/usr/src/$sources.tar.xz" "${wanted[@]/#/$sources/}"
   tree=$dir/tmp/kernel/$sources
-  tar --sort=name --owner=0 --group=0 --numeric-owner -C "$tree" -cf "$dir/src/tars/net-sound-crypto-$release.tar" drivers/net sound crypto
+  tar --sort=name --owner=0 --group=0 --numeric-owner -C "$tree" -cf "$dir/src/tars/net-sound-crypto-$release.tar" "${tarred[@]}"
   [ "$release" != 2 ] || continue
-  for part in Documentation include net fs kernel mm lib tools arch/arm arch/x86; do
+  for part in "${parts[@]}"; do
     mkdir -p "$dir/src/small/release-$release/$part"
     cp -a "$tree/$part/." "$dir/src/small/release-$release/$part/"
   done
