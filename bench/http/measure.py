@@ -310,16 +310,14 @@ https://localhost:{tls} {{
             return  # tus has no plain PUT: its one-request upload is the nearest.
         source = self.scratch / "up.bin"
         self.random(source, self.bytes)
+        parts = self.split(source, int(name[4:]) * MIB) if name[4:].isdigit() else [source]
         os.sync()
         touch_memory(3 * self.bytes // MIB)
         if name == "put":
             self.put(server, tls, source)
-        elif name == "tus-whole":
-            self.tus(server, tls, [source], "whole")
         else:
-            parts = self.split(source, int(name[4:]) * MIB)
             self.tus(server, tls, parts, name[4:])
-            shutil.rmtree(self.scratch / "parts")
+        shutil.rmtree(self.scratch / "parts", ignore_errors=True)
         source.unlink()
 
     def warm_up(self, tls):
