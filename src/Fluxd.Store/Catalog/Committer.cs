@@ -314,13 +314,10 @@ internal sealed class Committer
         }
 
         _checkpointedPages = pages;
-        _readers.EndIdle();
-        var rc = pages > CatalogLimits.WalRestartPages
-            ? _readers.Wait(() => Copy(raw.SQLITE_CHECKPOINT_RESTART))
-            : Copy(raw.SQLITE_CHECKPOINT_PASSIVE);
+        var mode = pages > CatalogLimits.WalRestartPages ? raw.SQLITE_CHECKPOINT_RESTART : raw.SQLITE_CHECKPOINT_PASSIVE;
 
-        // Those that began while it was copied would keep the next write from starting the log again from its beginning.
-        _readers.EndIdle();
+        // A snapshot that began while the log was copied, and stayed, would keep the next write from starting the log again.
+        var rc = _readers.Wait(() => Copy(mode, out _, out _));
 
         // Busy: a reader is in the way; the next attempt comes a few MiB later.
         if (rc is not (raw.SQLITE_OK or raw.SQLITE_BUSY))
@@ -328,8 +325,6 @@ internal sealed class Committer
             Fault ??= _database.Failure(rc, "checkpoint");
         }
     }
-
-    private int Copy(int mode) => Copy(mode, out _, out _);
 
     private int Copy(int mode, out int all, out int copied) =>
         raw.sqlite3_wal_checkpoint_v2(_database.Handle, null, mode, out all, out copied);
