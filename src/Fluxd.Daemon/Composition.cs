@@ -111,13 +111,13 @@ internal sealed partial class Composition : IAsyncDisposable
     }
 
     /// <summary>In the order in which they start: whoever administers comes in first and is shown out last.</summary>
-    public IReadOnlyList<IFrontend> MakeFrontends(DaemonControl control)
+    public async Task<IReadOnlyList<IFrontend>> MakeFrontendsAsync(DaemonControl control, CancellationToken ct)
     {
         var config = _config.Current;
         var hostKeys = config.Sftp.Enabled ? OpenHostKeys(config.Sftp) : null;
         var frontends = new List<IFrontend> { MakeAdmin(config.Admin, control, hostKeys) };
         var api = MakeApi();
-        var quic = config.Quic.Enabled ? MakeQuic(config.Quic, api) : null;
+        var quic = config.Quic.Enabled ? await MakeQuicAsync(config.Quic, api, ct) : null;
         if (hostKeys is not null)
         {
             frontends.Add(MakeSftp(config.Sftp, hostKeys));
@@ -274,16 +274,10 @@ internal sealed partial class Composition : IAsyncDisposable
         return new SshEndpoint(options, listen, _links);
     }
 
-    /// <summary>Null, and one plain line in the log, where the library is missing: the other frontends run.</summary>
-    private QuicFrontend? MakeQuic(QuicConfig config, HttpApi api)
+    /// <summary>Null, and one plain line in the log, where the engine can't run: the other frontends do.</summary>
+    private async Task<QuicFrontend?> MakeQuicAsync(QuicConfig config, HttpApi api, CancellationToken ct)
     {
-        if (QuicFrontend.WhyUnavailable(config.Engine) is { } why)
-        {
-            Log.NoQuic(_loggers.CreateLogger("Fluxd.Daemon"), why);
-            return null;
-        }
-
-        return new QuicFrontend(new QuicFrontendOptions
+        var options = new QuicFrontendOptions
         {
             Listen = [.. config.Listen.Select(EndPointOf)],
             Inherited = [.. _inherited.Descriptors("quic").Select(InheritedSockets.Open)],
@@ -310,7 +304,19 @@ internal sealed partial class Composition : IAsyncDisposable
             Loggers = _loggers,
             Connections = _connections,
             HolderOf = port => PortHolder.Find(port, udp: true),
-        });
+        };
+        if (await QuicFrontend.WhyUnavailableAsync(options, ct) is not { } why)
+        {
+            return new QuicFrontend(options);
+        }
+
+        Log.NoQuic(_loggers.CreateLogger("Fluxd.Daemon"), why);
+        foreach (var socket in options.Inherited)
+        {
+            socket.Dispose();
+        }
+
+        return null;
     }
 
     private static IPEndPoint EndPointOf(string listen) => ListenAddress.TryParse(listen)!.EndPoint;

@@ -29,7 +29,7 @@ internal sealed partial class Daemon(LiveConfig config, IReadOnlyDictionary<stri
         _notifier.Status("Opening the store");
         await using var parts = await Composition.OpenAsync(config, InheritedSockets.FromEnvironment(), _logging.Factory, isTrial, CancellationToken.None);
         var control = new DaemonControl(config, parts, _notifier, _logging.Factory.CreateLogger<DaemonControl>(), TimeProvider.System);
-        control.Frontends = parts.MakeFrontends(control);
+        control.Frontends = await parts.MakeFrontendsAsync(control, CancellationToken.None);
         var runner = new FrontendRunner(control.Frontends, _logging.Factory.CreateLogger<FrontendRunner>());
         await runner.StartAsync(CancellationToken.None);
 

@@ -3,7 +3,6 @@ using System.Net.Quic;
 using System.Net.Security;
 using System.Runtime.Versioning;
 using System.Security.Cryptography.X509Certificates;
-using Fluxd.Core;
 
 namespace Fluxd.Transports.Quic;
 
@@ -16,17 +15,20 @@ internal static class MsQuicProbe
     public const string Missing =
         "QUIC and HTTP/3 are off: [quic] engine is \"msquic\" but libmsquic is not installed; install it, or set engine to \"auto\". Everything else runs.";
 
+    public const string PortIsHeld =
+        "QUIC and HTTP/3 are off: libmsquic opens its UDP port itself, and systemd holds it; run `systemctl mask --now fluxd-quic.socket`, or set [quic] engine to \"auto\". Everything else runs.";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
     private static readonly SslApplicationProtocol Protocol = new("self-test");
 
     public static bool IsAvailable => (OperatingSystem.IsLinux() || OperatingSystem.IsMacOS()) && QuicListener.IsSupported;
 
-    /// <exception cref="FluxException">Unavailable, in one plain line.</exception>
-    public static async Task CheckAsync(X509Certificate2 certificate, CancellationToken ct)
+    /// <returns>Null after a handshake that was completed, else one plain line.</returns>
+    public static async Task<string?> TryAsync(X509Certificate2 certificate, CancellationToken ct)
     {
         if (!IsAvailable || !(OperatingSystem.IsLinux() || OperatingSystem.IsMacOS()))
         {
-            throw new FluxException(FluxError.Unavailable, Missing);
+            return Missing;
         }
 
         try
@@ -34,12 +36,11 @@ internal static class MsQuicProbe
             using var limited = CancellationTokenSource.CreateLinkedTokenSource(ct);
             limited.CancelAfter(Patience);
             await ShakeHandsAsync(certificate, limited.Token);
+            return null;
         }
         catch (Exception e) when (e is QuicException or System.Security.Authentication.AuthenticationException or OperationCanceledException && !ct.IsCancellationRequested)
         {
-            throw new FluxException(
-                FluxError.Unavailable,
-                $"QUIC and HTTP/3 are off: this libmsquic failed a handshake with itself ({e.Message}); set [quic] engine to \"auto\" to use libngtcp2. Everything else runs.", e);
+            return $"QUIC and HTTP/3 are off: this libmsquic failed a handshake with itself ({e.Message}); set [quic] engine to \"auto\" to use libngtcp2. Everything else runs.";
         }
     }
 

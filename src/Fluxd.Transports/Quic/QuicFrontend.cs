@@ -103,12 +103,19 @@ public sealed partial class QuicFrontend(QuicFrontendOptions options) : IFronten
         return state.IsAvailable ? null : state.Message;
     }
 
+    /// <summary>As <see cref="WhyUnavailable(string)"/>, with what only shows when an engine that isn't ours is tried with these options.</summary>
+    public static async Task<string?> WhyUnavailableAsync(QuicFrontendOptions options, CancellationToken ct) => options.Engine switch
+    {
+        "msquic" when options.Inherited.Count > 0 => MsQuicProbe.PortIsHeld,
+        "msquic" => await MsQuicProbe.TryAsync(options.Certificates.Current, ct),
+        _ => WhyUnavailable(options.Engine),
+    };
+
     /// <exception cref="FluxException">Unavailable: the engine's libraries are missing, or an address can't be used.</exception>
     public async Task StartAsync(CancellationToken ct)
     {
         if (options.Engine == "msquic")
         {
-            await MsQuicProbe.CheckAsync(options.Certificates.Current, ct);
             _bound.AddRange(options.Listen);
         }
         else

@@ -1,9 +1,7 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using System.Text;
 using Fluxd.Testing.Quic;
 using Fluxd.Transports.Quic.Engine;
 using Microsoft.AspNetCore.Connections;
@@ -31,13 +29,13 @@ public sealed class OurClientTests
             var content = RandomNumberGenerator.GetBytes(5_000_000);
             Directory.CreateDirectory(Path.Combine(folder.FullName, "www"));
             await File.WriteAllBytesAsync(Path.Combine(folder.FullName, "www", "index.html"), content);
-            var port = FreePort();
+            var port = QuicPair.FreePort();
             var program = File.Exists("/usr/sbin/gtlsserver") ? "/usr/sbin/gtlsserver" : "gtlsserver";
             server = Process.Start(program, ["--quiet", "-d", Path.Combine(folder.FullName, "www"), "127.0.0.1", $"{port}", keyPath, certPath]);
 
             await using var endpoint = QuicPair.NewClient();
             var connection = await Connect(endpoint, port, certificate);
-            var body = await Get(connection, "localhost");
+            var body = await PlainHttp3.Get(connection, "localhost");
             Assert.Equal(SHA256.HashData(content), SHA256.HashData(body));
             connection.Close(0x100);
         }
@@ -59,7 +57,7 @@ public sealed class OurClientTests
         var options = new QuicClientOptions
         {
             ServerName = "localhost",
-            Protocol = "h3",
+            Protocol = PlainHttp3.Protocol,
             Verify = presented => presented[0].RawDataMemory.Span.SequenceEqual(certificate.RawDataMemory.Span),
             HandshakeTimeout = TimeSpan.FromSeconds(2),
         };
@@ -76,51 +74,5 @@ public sealed class OurClientTests
                 // it is still starting
             }
         }
-    }
-
-    /// <summary>The least of HTTP/3 (RFC 9114) that a server answers: empty SETTINGS, one GET without dynamic compression.</summary>
-    private static async Task<byte[]> Get(QuicConnection connection, string authority)
-    {
-        var control = await connection.OpenStreamAsync(bidirectional: false, CancellationToken.None);
-        await control.Output!.WriteAsync(new byte[] { 0x00, 0x04, 0x00 });
-        var request = await connection.OpenStreamAsync(bidirectional: true, CancellationToken.None);
-        byte[] fields = [0x00, 0x00, 0xd1, 0xd7, 0xc1, 0x50, (byte)authority.Length, .. Encoding.ASCII.GetBytes(authority)]; // GET https /
-        await request.Output!.WriteAsync((byte[])[0x01, (byte)fields.Length, .. fields]);
-        await request.Output.CompleteAsync();
-        var answer = await request.Input!.ReadToEnd();
-        var body = new MemoryStream();
-        for (var at = 0; at < answer.Length;)
-        {
-            var type = Number(answer, ref at);
-            var length = (int)Number(answer, ref at);
-            if (type == 0)
-            {
-                body.Write(answer, at, length);
-            }
-
-            at += length;
-        }
-
-        return body.ToArray();
-    }
-
-    private static long Number(byte[] bytes, ref int at)
-    {
-        var size = 1 << (bytes[at] >> 6);
-        long value = bytes[at] & 0x3f;
-        for (var i = 1; i < size; i++)
-        {
-            value = (value << 8) | bytes[at + i];
-        }
-
-        at += size;
-        return value;
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
     }
 }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using System.Threading.Channels;
 using Fluxd.Transports.Quic.Engine;
@@ -43,6 +44,14 @@ internal sealed class QuicPair : IAsyncDisposable
     public static QuicEndpoint NewClient(bool portable = false) =>
         new(UdpSockets.Open(new IPEndPoint(IPAddress.Loopback, 0), isServer: false, portable), server: null, NullLogger.Instance);
 
+    /// <summary>A UDP port that nobody has just now, for a server that has to be told one.</summary>
+    public static int FreePort()
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+    }
+
     public bool Trusts(IReadOnlyList<X509Certificate2> certificates) =>
         certificates[0].RawDataMemory.Span.SequenceEqual(Certificate.Current.RawDataMemory.Span);
 
@@ -74,6 +83,25 @@ internal sealed class QuicPair : IAsyncDisposable
 
 internal static class PipeExtensions
 {
+    /// <summary>All of it, as fast as the peer takes it, and the end; stops early when the peer wants no more.</summary>
+    public static async Task Send(this PipeWriter writer, byte[] data)
+    {
+        for (var sent = 0; sent < data.Length;)
+        {
+            var memory = writer.GetMemory();
+            var count = Math.Min(memory.Length, data.Length - sent);
+            data.AsMemory(sent, count).CopyTo(memory);
+            writer.Advance(count);
+            sent += count;
+            if ((await writer.FlushAsync()).IsCompleted)
+            {
+                break;
+            }
+        }
+
+        await writer.CompleteAsync();
+    }
+
     /// <summary>Everything up to the end, hashed nowhere, counted and compared by the caller.</summary>
     public static async Task<byte[]> ReadToEnd(this PipeReader reader)
     {

@@ -14,7 +14,7 @@ namespace Fluxd.Testing.Quic;
 /// <summary>The whole QUIC frontend on a port of its own, over files in memory.</summary>
 public sealed class QuicServerFixture : IAsyncDisposable
 {
-    private QuicServerFixture(Action<IApplicationBuilder>? http, IPEndPoint? listen, Socket? inherited)
+    private QuicServerFixture(Action<IApplicationBuilder>? http, IPEndPoint? listen, Socket? inherited, string engine)
     {
         Files = new MemoryFiles();
         Uploads = new MemoryUploads(Files);
@@ -22,6 +22,7 @@ public sealed class QuicServerFixture : IAsyncDisposable
         {
             Listen = [listen ?? new IPEndPoint(IPAddress.Loopback, 0)],
             Inherited = inherited is null ? [] : [inherited],
+            Engine = engine,
             Certificates = Certificate,
             Locality = new NetworkLocality([]),
             Loggers = NullLoggerFactory.Instance,
@@ -53,9 +54,10 @@ public sealed class QuicServerFixture : IAsyncDisposable
 
     public IPEndPoint EndPoint => Frontend.Bound[0];
 
-    public static async Task<QuicServerFixture> Start(Action<IApplicationBuilder>? http = null, IPEndPoint? listen = null, Socket? inherited = null)
+    public static async Task<QuicServerFixture> Start(
+        Action<IApplicationBuilder>? http = null, IPEndPoint? listen = null, Socket? inherited = null, string engine = "auto")
     {
-        var fixture = new QuicServerFixture(http, listen, inherited);
+        var fixture = new QuicServerFixture(http, listen, inherited, engine);
         await fixture.Frontend.StartAsync(CancellationToken.None);
         return fixture;
     }

@@ -142,7 +142,8 @@ internal sealed class QuicStream
 
     internal void OnClosing(long code)
     {
-        if (code >= 0 && ReadError < 0 && IsWriteShut)
+        // Not shut here and not ended: the peer stopped it, and the stream was gone before another write was told so.
+        if (code >= 0 && ReadError < 0 && (IsWriteShut || Output is { IsFinSent: false }))
         {
             WriteError = code;
         }

@@ -17,6 +17,7 @@ internal sealed class NgtcpStreamContext : ConnectionContext, IPersistentStateFe
     private readonly CancellationTokenSource _closed = new();
     private readonly Task _watch;
     private IDictionary<object, object?>? _state;
+    private long _error = -1;
     private int _isAborted;
 
     public NgtcpStreamContext(NgtcpConnectionContext connection, QuicStream stream)
@@ -53,7 +54,12 @@ internal sealed class NgtcpStreamContext : ConnectionContext, IPersistentStateFe
 
     public bool CanWrite => _stream.Output is not null;
 
-    public long Error { get; set; } = -1;
+    /// <summary>Kestrel sets the code to abort with; the peer's, once there is one, goes before it. −1 is none.</summary>
+    public long Error
+    {
+        get => _stream.ReadError >= 0 ? _stream.ReadError : _stream.WriteError >= 0 ? _stream.WriteError : _error;
+        set => _error = value;
+    }
 
     public long StreamId => _stream.Id;
 
@@ -94,7 +100,6 @@ internal sealed class NgtcpStreamContext : ConnectionContext, IPersistentStateFe
     private async Task WatchAsync()
     {
         await _stream.Closed;
-        Error = _stream.ReadError >= 0 ? _stream.ReadError : _stream.WriteError >= 0 ? _stream.WriteError : Error;
         await _closed.CancelAsync();
         _closed.Dispose();
     }

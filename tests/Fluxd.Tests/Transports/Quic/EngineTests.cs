@@ -280,23 +280,7 @@ public sealed class EngineTests
         }
     }
 
-    internal static async Task Send(QuicStream stream, byte[] data)
-    {
-        for (var sent = 0; sent < data.Length;)
-        {
-            var memory = stream.Output!.GetMemory();
-            var count = Math.Min(memory.Length, data.Length - sent);
-            data.AsMemory(sent, count).CopyTo(memory);
-            stream.Output.Advance(count);
-            sent += count;
-            if ((await stream.Output.FlushAsync()).IsCompleted)
-            {
-                break;
-            }
-        }
-
-        await stream.Output!.CompleteAsync();
-    }
+    internal static Task Send(QuicStream stream, byte[] data) => stream.Output!.Send(data);
 
     internal static async Task Echo(QuicConnection connection)
     {

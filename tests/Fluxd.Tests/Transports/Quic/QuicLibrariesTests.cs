@@ -1,6 +1,10 @@
+using System.Net;
+using System.Net.Sockets;
+using Fluxd.Core.Net;
 using Fluxd.Testing.Quic;
 using Fluxd.Transports.Quic;
 using Fluxd.Transports.Quic.Native;
+using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
 namespace Fluxd.Tests.Transports.Quic;
@@ -33,5 +37,26 @@ public sealed class QuicLibrariesTests
         Assert.Equal(QuicLibraries.Probe().IsAvailable, QuicFrontend.WhyUnavailable("auto") is null);
         var msquic = QuicFrontend.WhyUnavailable("msquic");
         Assert.True(msquic is null || (msquic.Contains("libmsquic") && !msquic.Contains('\n')));
+    }
+
+    /// <summary>libmsquic takes no socket that is bound already, so its port would be found in use.</summary>
+    [Fact]
+    public async Task Msquic_with_a_port_that_systemd_holds_is_refused_with_the_way_out()
+    {
+        using var held = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        held.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        var why = await QuicFrontend.WhyUnavailableAsync(
+            new QuicFrontendOptions
+            {
+                Engine = "msquic",
+                Listen = [],
+                Inherited = [held],
+                Certificates = new TestCertificate(),
+                Locality = new NetworkLocality([]),
+                Loggers = NullLoggerFactory.Instance,
+            },
+            CancellationToken.None);
+        Assert.Contains("systemctl mask --now fluxd-quic.socket", why);
+        Assert.Contains("Everything else runs.", why);
     }
 }
