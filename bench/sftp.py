@@ -55,6 +55,7 @@ class Fluxd(Server):
     def start(self):
         self.launch(f"{os.getcwd()}/out/fluxd/fluxd", "--try", f"{self.home}/data",
                     "--set", "sftp.listen=127.0.0.1:0", "--set", "http.listen=127.0.0.1:0", "--set", "quic.enabled=false",
+                    "--set", "log.level=warning",  # the others write no line for each transfer either
                     "--set", f"limits.sessions_per_user={SESSIONS + 100}")  # every session here is one user's
         self.wait_for(lambda: "users passwd" in self.said())
         said = self.said()

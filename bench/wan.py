@@ -230,16 +230,17 @@ def new_address(_):
 
 
 def first_byte(report):
-    trip = 100
     source = make_file("small", 1 << 20)
     os.truncate(source, 4096)
     upload_on_the_server(source)
-    with Link(f"rtt={trip}"):
+    with Link("rtt=100"):
+        ping = run(*within(CLIENT, "ping", "-q", "-c", "10", "-i", "0.2", HERE))
         said = run(*within(CLIENT, "dotnet", BENCH, "first-byte", f"{HERE}:8443", password, "/small"))
+    trip = float(re.search(r"rtt [^=]*= [\d.]+/([\d.]+)/", ping)[1])  # with what the emulator takes itself
     times = [float(line.split()[1]) for line in said.split("\n") if line.startswith("first-byte-ms")]
     trips = middle(times) / trip
     # What the processes take themselves is counted in; a third round trip would be a whole one more.
-    report.say(f"First byte of a file of 4 KiB, {trip} ms away, on a new connection of a client that was there before: {middle(times):.0f} ms, "
+    report.say(f"First byte of a file of 4 KiB, {trip:.1f} ms away by ping, on a new connection of a client that was there before: {middle(times):.0f} ms, "
                f"{trips:.2f} round trips (bar 2, with a tenth for the processes): {verdict(trips <= 2.1)}")
 
 

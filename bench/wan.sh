@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/parts/lib.sh
 mkdir -p "$TEST_OUT" bench/results
 export RUNLEVEL=1 # no package starts its service
-need_packages openssh-client openssh-server curl iproute2 python3 libngtcp2-16 libngtcp2-crypto-gnutls8
+need_packages openssh-client openssh-server curl iproute2 iputils-ping python3 libngtcp2-16 libngtcp2-crypto-gnutls8
 [ -x out/fluxd/fluxd ] && [ -z "${PUBLISH:-}" ] || ./build.sh publish >/dev/null
 dotnet build bench/Fluxd.Bench -c Release --nologo -v q >/dev/null
 exec python3 bench/wan.py
