@@ -303,6 +303,7 @@ internal sealed partial class Composition : IAsyncDisposable
             },
             Loggers = _loggers,
             Connections = _connections,
+            ConnectionsPerAddress = config.ConnectionsPerAddress,
             HolderOf = port => PortHolder.Find(port, udp: true),
         };
         if (await QuicFrontend.WhyUnavailableAsync(options, ct) is not { } why)

@@ -141,6 +141,9 @@ internal sealed record QuicConfig
 
     [Key("auto: BBR beyond the local network, the library's own choice on it", OneOf = "auto|bbr|cubic")]
     public string Congestion { get; init; } = "auto";
+
+    [Key("Connections of one address (IPv6: one /64), so that nobody takes all of them; an office behind one address needs one for each client. ngtcp2 only", Min = 1, Max = 8192)]
+    public int ConnectionsPerAddress { get; init; } = 256;
 }
 
 internal sealed record TlsConfig

@@ -56,6 +56,9 @@ public sealed record QuicFrontendOptions
     /// <summary>Who holds a UDP port, for the sentence that a failed start ends with.</summary>
     public Func<IPEndPoint, string?> HolderOf { get; init; } = _ => null;
 
+    /// <summary>Connections of one address (IPv6: one /64), with our engine.</summary>
+    public int ConnectionsPerAddress { get; init; } = QuicLimits.ConnectionsPerAddressMax;
+
     /// <summary>What all frontends together may hold open.</summary>
     public ConnectionBudget Connections { get; init; } = ConnectionBudget.Unbounded;
 }
@@ -151,7 +154,7 @@ public sealed partial class QuicFrontend(QuicFrontendOptions options) : IFronten
                 LocalCongestion = options.Congestion ?? QuicCongestion.Cubic,
                 IsLocal = options.Locality.IsLocal,
                 Secret = options.Secret,
-                Limits = new AdmissionLimits { Budget = options.Connections },
+                Limits = new AdmissionLimits { Budget = options.Connections, ConnectionsPerAddressMax = options.ConnectionsPerAddress },
                 HolderOf = options.HolderOf,
             },
             options.Loggers);

@@ -106,11 +106,14 @@ internal static class QuicLimits
     /// <summary>Unfinished handshakes of one address (IPv6: one /64): a household behind one address reconnecting at once fits.</summary>
     public const int HandshakesPerAddressMax = 48;
 
-    /// <summary>Connections of one address (IPv6: one /64).</summary>
+    /// <summary>Connections of one address (IPv6: one /64), unless [quic] connections_per_address says otherwise: an office behind one address. Not more, since each may hold the first windows and a few streams without a credential.</summary>
     public const int ConnectionsPerAddressMax = 256;
 
     /// <summary>Connections of one endpoint.</summary>
     public const int ConnectionsMax = 8192;
+
+    /// <summary>Why newcomers get no answer is logged this often for each reason, in nanoseconds: a flood must not fill the disk.</summary>
+    public const ulong RefusalSaidEvery = 60_000_000_000;
 
     /// <summary>Packets outside connections (version negotiation, Retry, stateless reset) per second, so that we are no reflector.</summary>
     public const int StatelessPacketsPerSecond = 500;

@@ -51,7 +51,7 @@ internal sealed class Site : IAsyncDisposable
     {
         // What a scenario asks of one address at once is many times what one person does.
         var daemon = new TestedDaemon(
-            places, movesClock: false, "limits.requests_per_second=100000", "limits.requests_burst=100000", "limits.sessions_per_user=10000", "log.requests=errors");
+            places, movesClock: false, "limits.requests_per_second=100000", "limits.requests_burst=100000", "limits.sessions_per_user=10000", "quic.connections_per_address=8192", "log.requests=errors");
         await daemon.StartAsync();
         var site = new Site(daemon, Directory.CreateDirectory(Path.Combine(places.Work, "clients")).FullName, hasQuic);
         await Tool.RunAsync(TimeSpan.FromMinutes(1), null, null, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", site.KeyFile);

@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using System.Threading.Channels;
 using Fluxd.Transports.Quic.Engine;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fluxd.Testing.Quic;
@@ -15,7 +16,7 @@ internal sealed class QuicPair : IAsyncDisposable
     private readonly Channel<QuicConnection> _accepted = Channel.CreateUnbounded<QuicConnection>();
 
     public QuicPair(
-        AdmissionLimits? limits = null, bool portable = false, ReadOnlyMemory<byte> secret = default, IPEndPoint? listenOn = null, TimeSpan? idle = null)
+        AdmissionLimits? limits = null, bool portable = false, ReadOnlyMemory<byte> secret = default, IPEndPoint? listenOn = null, TimeSpan? idle = null, ILogger? log = null)
     {
         var options = new QuicServerOptions
         {
@@ -26,7 +27,7 @@ internal sealed class QuicPair : IAsyncDisposable
             Secret = secret,
             IdleTimeout = idle ?? TimeSpan.FromSeconds(30),
         };
-        Server = new QuicEndpoint(UdpSockets.Open(listenOn ?? new IPEndPoint(IPAddress.Loopback, 0), isServer: true, portable), options, NullLogger.Instance);
+        Server = new QuicEndpoint(UdpSockets.Open(listenOn ?? new IPEndPoint(IPAddress.Loopback, 0), isServer: true, portable), options, log ?? NullLogger.Instance);
         Client = NewClient(portable);
         ClientOptions = new QuicClientOptions { ServerName = "localhost", Protocol = "test/1", Verify = Trusts, IdleTimeout = idle ?? TimeSpan.FromSeconds(30) };
     }

@@ -27,8 +27,22 @@ internal enum Admitted
     /// <summary>Prove the address first; costs us no state.</summary>
     AfterRetry,
 
-    /// <summary>Not answered at all.</summary>
-    No,
+    // Not answered at all, because:
+
+    /// <summary>This endpoint has all the connections that it may have.</summary>
+    TooMany,
+
+    /// <summary>All frontends together have all the connections that they may have.</summary>
+    TooManyInAll,
+
+    /// <summary>Too many handshakes are unfinished.</summary>
+    TooManyHandshakes,
+
+    /// <summary>This address has all the connections that it may have.</summary>
+    TooManyOfAddress,
+
+    /// <summary>Too many handshakes of this address are unfinished.</summary>
+    TooManyHandshakesOfAddress,
 }
 
 /// <summary>
@@ -49,9 +63,19 @@ internal sealed class Admission(AdmissionLimits limits)
 
     public Admitted Judge(in SockAddress peer, bool isAddressProven)
     {
-        if (_connections >= limits.ConnectionsMax || _handshakes >= limits.HandshakesMax || limits.Budget.IsFull())
+        if (_connections >= limits.ConnectionsMax)
         {
-            return Admitted.No;
+            return Admitted.TooMany;
+        }
+
+        if (_handshakes >= limits.HandshakesMax)
+        {
+            return Admitted.TooManyHandshakes;
+        }
+
+        if (limits.Budget.IsFull())
+        {
+            return Admitted.TooManyInAll;
         }
 
         _byAddress.TryGetValue(Key(peer), out var counts);
@@ -63,8 +87,8 @@ internal sealed class Admission(AdmissionLimits limits)
         }
 
         // What forged packets began in this address's name does not count against it.
-        return counts.Proven >= limits.ConnectionsPerAddressMax || counts.ProvenHandshakes >= limits.HandshakesPerAddressMax
-            ? Admitted.No
+        return counts.Proven >= limits.ConnectionsPerAddressMax ? Admitted.TooManyOfAddress
+            : counts.ProvenHandshakes >= limits.HandshakesPerAddressMax ? Admitted.TooManyHandshakesOfAddress
             : Admitted.Yes;
     }
 

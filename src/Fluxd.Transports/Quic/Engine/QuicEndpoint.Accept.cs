@@ -113,7 +113,8 @@ internal sealed unsafe partial class QuicEndpoint
             tokenType = NgTcp2.TokenTypeNewToken;
         }
 
-        switch (_admission.Judge(peer, tokenType != 0))
+        var verdict = _admission.Judge(peer, tokenType != 0);
+        switch (verdict)
         {
             case Admitted.Yes:
                 connection = Begin(header, path, peer, originalId, tokenType);
@@ -122,6 +123,7 @@ internal sealed unsafe partial class QuicEndpoint
                 AskToRetry(header, path, now);
                 return false;
             default:
+                _refusals.Add(verdict, peer, now);
                 return false;
         }
     }

@@ -20,6 +20,7 @@ internal sealed unsafe partial class QuicEndpoint : IDatagramSink, IAsyncDisposa
     private readonly ILogger _log;
     private readonly QuicTls _tls = new();
     private readonly Admission _admission;
+    private readonly Refusals _refusals;
     private readonly StatelessBudget _stateless = new(QuicLimits.StatelessPacketsPerSecond);
     private readonly TimerHeap _timers = new();
     private readonly HashSet<QuicConnection> _connections = [];
@@ -42,7 +43,9 @@ internal sealed unsafe partial class QuicEndpoint : IDatagramSink, IAsyncDisposa
         _io = io;
         _server = server;
         _log = log;
-        _admission = new Admission(server?.Limits ?? new AdmissionLimits());
+        var limits = server?.Limits ?? new AdmissionLimits();
+        _admission = new Admission(limits);
+        _refusals = new Refusals(limits, log);
         Tokens = new AddressTokens(server is null ? [] : server.Secret.Span);
         Writer = new PacketWriter(io);
         LocalEndPoint = io.LocalEndPoint;

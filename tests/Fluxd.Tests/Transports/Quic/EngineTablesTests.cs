@@ -73,8 +73,8 @@ public sealed class EngineTablesTests
 
         tickets.Add(admission.Begin(Peer("192.0.2.1"), isAddressProven: true));
         tickets.Add(admission.Begin(Peer("192.0.2.1"), isAddressProven: true));
-        Assert.Equal(Admitted.No, admission.Judge(Peer("192.0.2.1"), isAddressProven: true));
-        Assert.Equal(Admitted.No, admission.Judge(Peer("192.0.2.2"), isAddressProven: true)); // too many in all
+        Assert.Equal(Admitted.TooManyHandshakes, admission.Judge(Peer("192.0.2.1"), isAddressProven: true));
+        Assert.Equal(Admitted.TooManyHandshakes, admission.Judge(Peer("192.0.2.2"), isAddressProven: true)); // too many in all
 
         foreach (var ticket in tickets)
         {
