@@ -92,34 +92,38 @@ cmd_publish() {
 bench_names() {
   local script
   for script in bench/*.sh; do
-    [ "$script" = bench/make-dataset.sh ] || basename "$script" .sh
+    case $script in
+      bench/lib.sh | bench/make-dataset.sh) ;;
+      *) basename "$script" .sh ;;
+    esac
   done
 }
 
-# Every table that the scripts wrote last, on one page; and first the rows that fall short, and what has no table.
+# Every table that the scripts wrote last, on one page, each with what bench/remarks says about it; and first the rows that miss their bar.
 gather_benchmarks() {
   local name result
   {
     printf '# Benchmarks\n\nThe tables that the scripts of `bench/` wrote last, each with its date and machine. `./build.sh bench NAME` makes one anew,\n'
     printf '`./build.sh bench all` all of them and this page, `./build.sh bench gather` this page alone. Ratios within one run mean something;\n'
-    printf 'absolute figures belong to that machine. A figure that another program of the same run does better stays here, with the reason as far\n'
-    printf 'as it is known. Where others used the machine too, the table names its load: then rates are rough, and CPU times and sizes steadier.\n'
+    printf 'absolute figures belong to that machine. A figure that another program of the same run does better stays here; the remarks\n'
+    printf 'under the tables, which are bench/remarks, say why as far as it is known. Where others used the machine too, the table names its\n'
+    printf 'load: then rates are rough, and CPU times and sizes steadier.\n'
     printf '\n## What falls short\n'
     for name in $(bench_names); do
       result=bench/results/$name.md
       if [ ! -e "$result" ]; then
         printf '\n**%s**: not measured yet.\n' "$name"
-      elif grep -qE '^\|.*(\*\*no\*\*|missed)' "$result"; then
+      elif grep -qF '| **no** |' "$result"; then
         printf '\n**%s**\n\n' "$name"
-        grep -E '^\|.*(\*\*no\*\*|missed)' "$result" | sed 's/^| */- /; s/ *|$//; s/ *| */ · /g; s/\*\*//g'
-      elif grep -q '^Behind the best' "$result"; then
-        printf '\n**%s**: ' "$name"
-        grep '^Behind the best' "$result" | tr '[:upper:]' '[:lower:]'
+        grep -F '| **no** |' "$result" | sed 's/^| */- /; s/ *|$//; s/ *| *$//; s/ *| */ · /g; s/\*\*//g'
       fi
     done
-    for result in bench/results/*.md; do
+    for name in $(bench_names); do
+      result=bench/results/$name.md
+      [ -e "$result" ] || continue
       printf '\n'
-      sed 's/^#/##/' "$result"
+      printf '%s\n' "$(sed 's/^#/##/' "$result")"
+      [ ! -e "bench/remarks/$name.md" ] || { printf '\n### Remarks\n\n' && cat "bench/remarks/$name.md"; }
     done
   } >docs/BENCHMARKS.md
 }

@@ -5,12 +5,11 @@
 #   FILES=10000 small files of a batch
 #   SECS=1      seconds of each run of wrk and h2load
 #   ONLY=put,tus  only the figures whose names begin so (get, small, h2, range, put, tus, batch, delta)
-# The long form, of about 40 minutes: ROUNDS=5 MIB=1024. Needs about 8 GiB of room. Every server listens on 127.0.0.1 and is stopped at the end.
+# The long form, of about 40 minutes: ROUNDS=5 MIB=1024. Needs about 8 GiB of room. Every server listens on 127.0.0.1 of a network
+# namespace whose congestion control is set and printed, and is stopped at the end.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-. tests/parts/lib.sh
-mkdir -p "$TEST_OUT"
-need_packages curl nginx-light caddy wrk nghttp2-client openssl python3
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+need_packages curl nginx-light caddy wrk nghttp2-client openssl python3 iproute2
 command -v npm >/dev/null 2>&1 || need_packages nodejs npm
 
 peers=$PWD/out/bench-node
@@ -19,11 +18,11 @@ if [ ! -e "$peers/node_modules/@tus/file-store" ]; then
   echo '{"private":true}' >"$peers/package.json"
   npm install --silent --no-audit --no-fund --prefix "$peers" @tus/server@2.4.5 @tus/file-store@2.1.1
 fi
-[ -x out/fluxd/fluxd ] && [ "${REBUILD:-1}" = 0 ] || ./build.sh publish >/dev/null
+publish
 cp bench/http/tus.mjs "$peers/tus.mjs"
 
 scratch=$(mktemp -d "${TMPDIR:-/var/tmp}/fluxd-bench-XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
-mkdir -p bench/results
-PYTHONPATH=bench python3 bench/http/measure.py --scratch "$scratch" --peers "$peers" --fluxd out/fluxd --rounds "${ROUNDS:-3}" --mib "${MIB:-512}" --seconds "${SECS:-1}" --files "${FILES:-10000}" \
-  --only "${ONLY:-}" --results "${RESULTS:-bench/results/http.md}"
+export PYTHONPATH=bench
+(in_own_network python3 bench/http/measure.py --scratch "$scratch" --peers "$peers" --fluxd out/fluxd --rounds "${ROUNDS:-3}" --mib "${MIB:-512}" \
+  --seconds "${SECS:-1}" --files "${FILES:-10000}" --only "${ONLY:-}")

@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
 # What does fluxd cost while it does nothing, and fluxctl to say how it is used? Writes bench/results/memory.md.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-. tests/parts/lib.sh
-mkdir -p "$TEST_OUT" bench/results
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need_packages python3
-[ -x out/fluxd/fluxd ] || ./build.sh publish >/dev/null
+publish
 exec python3 bench/memory.py

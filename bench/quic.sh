@@ -3,12 +3,9 @@
 # library that fluxd uses) and Caddy, in one run, taken in turns; rate and the server's CPU. Writes bench/results/quic.md.
 #   ROUNDS=5 MIB=1024 ./build.sh bench quic
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-. tests/parts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . tests/parts/quic.sh
-mkdir -p "$TEST_OUT" bench/results
-export RUNLEVEL=1 # no package starts its service
 mapfile -t names < <(quic_packages)
 need_packages "${names[@]}" caddy openssl
-[ -x out/fluxd/fluxd ] && [ -z "${PUBLISH:-}" ] || ./build.sh publish >/dev/null
+publish
 exec python3 bench/quic.py

@@ -1,5 +1,5 @@
-"""What every bench prints and keeps: the machine, the versions, a table with medians, spread, ratio and bar."""
-import datetime, os, platform, re, statistics, subprocess
+"""What every bench prints and keeps: the commit, the machine, the versions, a table with medians, spread, ratio, bar and verdict."""
+import datetime, os, platform, re, socket, statistics, subprocess
 
 
 def output(*command):
@@ -16,6 +16,18 @@ def package(name):
     return f"{name} {output('dpkg-query', '-W', '-f', '${Version}', name)}"
 
 
+def congestion():
+    """What connections on loopback get, asked of one; in_own_network of bench/lib.sh chose it."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.create_connection(listener.getsockname()) as client, listener.accept()[0] as server:
+        names = {end.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0").decode() for end in (client, server)}
+    return f"congestion control of TCP: {' and '.join(sorted(names))}"
+
+
+def verdict(holds):
+    """In each table the column "holds"; docs/BENCHMARKS.md lists the rows that say no."""
+    return "yes" if holds else "**no**"
+
+
 def middle(values):
     return statistics.median(values)
 
@@ -30,7 +42,7 @@ class Report:
 
     def __init__(self, title, question, versions, notes=()):
         today = datetime.datetime.now(datetime.timezone.utc).date()
-        self.lines = [f"# {title}", "", question, "", f"- {today}, {machine()}", f"- {'; '.join(versions)}"]
+        self.lines = [f"# {title}", "", question, "", f"- {today}, commit {os.environ.get('FLUXD_COMMIT', 'unknown')}, {machine()}", f"- {'; '.join(versions)}"]
         self.lines += [f"- {note}" for note in notes]
         print("\n".join(self.lines[2:]), flush=True)
 
@@ -45,8 +57,9 @@ class Report:
         for row in rows:
             self.say("| " + " | ".join(str(cell) for cell in row) + " |")
 
-    def write(self, path):
+    def write(self, name):
+        """As bench/results/NAME.md, or where RESULTS says: a trial must not take a measured table's place."""
         self.say()
         self.say(f"Load of the machine while it ran, last minute: {os.getloadavg()[0]:.1f}.")
-        with open(path, "w") as file:
+        with open(os.environ.get("RESULTS", f"bench/results/{name}.md"), "w") as file:
             file.write("\n".join(self.lines) + "\n")

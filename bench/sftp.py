@@ -1,6 +1,6 @@
 """The runner of bench/sftp.sh: starts the four servers, measures them in turns, prints and writes the table."""
 import asyncio, os, re, shutil, subprocess, tempfile, threading, time
-from report import Report, middle
+from report import Report, congestion, middle, verdict
 from server import Server as Process, free_port, touch_memory
 
 ROUNDS = int(os.environ.get("ROUNDS", 3))
@@ -55,7 +55,7 @@ class Fluxd(Server):
     def start(self):
         self.launch(f"{os.getcwd()}/out/fluxd/fluxd", "--try", f"{self.home}/data",
                     "--set", "sftp.listen=127.0.0.1:0", "--set", "http.listen=127.0.0.1:0", "--set", "quic.enabled=false",
-                    "--set", "log.level=warning",  # the others write no line for each transfer either
+                    "--set", "log.level=warn",  # the others write no line for each transfer either
                     "--set", f"limits.sessions_per_user={SESSIONS + 100}")  # every session here is one user's
         self.wait_for(lambda: "users passwd" in self.said())
         said = self.said()
@@ -320,7 +320,7 @@ def median(test, server, column=0):
 
 
 def bars():
-    """Each promise: what is measured, whose figure fluxd's is held against, and the bar."""
+    """Each promise: what is measured, whose figure fluxd's is held against, and the bar; or words where there is none."""
     for test in sorted({test for test, _ in results}, key=list(dict.fromkeys(t for t, _ in results)).index):
         others = [name for name in KINDS if name != "fluxd" and (test, name) in results]
         if test.endswith("fsync"):
@@ -328,20 +328,19 @@ def bars():
         elif test.endswith("up one by one"):
             yield test, test, others, "shown (unsynced)"
         elif test.endswith("sftp -f"):
-            yield test, test.removesuffix(", sftp -f"), ["sshd"], "1.00"
+            yield test, test.removesuffix(", sftp -f"), ["sshd"], 1.0
         elif "memory" in test:
-            yield test, test, others, "0.60"
+            yield test, test, others, 0.6
         else:
-            yield test, test, others, "1.00"
+            yield test, test, others, 1.0
 
 
 def report():
-    congestion = open("/proc/sys/net/ipv4/tcp_congestion_control").read().strip()
     version = lambda *command: run(*command).strip().splitlines()[0]
     text = Report(
         "SFTP beside its peers", "What do transfers, small files, logins and idle sessions cost beside what people would run instead?",
         [version("out/fluxd/fluxd", "--version"), version("ssh", "-V"), version("rclone", "version"), version("/usr/sbin/proftpd", "--version"), version("lftp", "--version")],
-        [f"loopback, congestion control {congestion}; source in memory, server on disk",
+        [f"loopback of a network namespace, {congestion()}; source in memory, server on disk",
          f"medians of {ROUNDS} round{'s' * (ROUNDS > 1)} taken in turns after one of small files that is not counted, {SESSIONS} idle sessions counted up to 1,000, spread in brackets",
          "ratio = best peer's median time / fluxd's (for memory fluxd's / the best's)",
          "CLOSE of fluxd means durable; the peers' does not, except with `sftp -f` or a following fsync"])
@@ -357,8 +356,15 @@ def report():
     def compared():
         for test, own, others, bar in bars():
             mine, best = median(own, "fluxd"), min((median(test, name) for name in others if median(test, name)), default=None)
-            ratio = "–" if mine is None or best is None else f"{mine / best if 'memory' in test else best / mine:.2f}"
-            yield [test, *(cell(own if name == "fluxd" else test, name) for name in KINDS), ratio, bar]
+            cells = [test, *(cell(own if name == "fluxd" else test, name) for name in KINDS)]
+            if mine is None or best is None:
+                yield [*cells, "–", bar, "–"]
+            elif "memory" in test:
+                yield [*cells, f"{mine / best:.2f}", f"≤ {bar:.2f}", verdict(mine / best <= bar)]
+            elif isinstance(bar, str):
+                yield [*cells, f"{best / mine:.2f}", bar, ""]
+            else:
+                yield [*cells, f"{best / mine:.2f}", f"≥ {bar:.2f}", verdict(best / mine >= bar)]
 
     def costs():
         for test in dict.fromkeys(test for test, _ in results):
@@ -369,7 +375,7 @@ def report():
 
     for key in [key for key, runs in results.items() if not runs]:
         del results[key]
-    text.table(["measured", *KINDS, "ratio", "bar"], compared())
+    text.table(["measured", *KINDS, "ratio", "bar", "holds"], compared())
     text.table(["server's CPU seconds", *KINDS], costs())
     return text
 
@@ -403,7 +409,9 @@ def main():
             for part in (large, small, login):
                 if part.__name__ in ONLY:
                     part(turn, number)
-        report().write("bench/results/sftp.md" if len(ONLY) == 4 and len(names) == 4 else f"{scratch}/partial.md")
+        text = report()
+        if len(ONLY) == 4 and len(names) == 4 or "RESULTS" in os.environ:
+            text.write("sftp")
     finally:
         for server in servers:
             server.stop()

@@ -5,17 +5,8 @@
 # The long form, of an hour: ROUNDS=5 FILES=10000.
 #   ROUNDS=3 SIZE_MB=1024 FILES=600 SESSIONS=1000 ONLY=large,small,login,idle ./build.sh bench sftp
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-. tests/parts/lib.sh
-mkdir -p "$TEST_OUT" bench/results
-export RUNLEVEL=1 # no package starts its service
-need_packages openssh-client openssh-server rclone proftpd-core proftpd-mod-crypto lftp python3-asyncssh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+need_packages openssh-client openssh-server rclone proftpd-core proftpd-mod-crypto lftp python3-asyncssh iproute2
 mkdir -p /run/sshd
-[ -x out/fluxd/fluxd ] && [ -z "${PUBLISH:-}" ] || ./build.sh publish >/dev/null
-exec unshare -n bash -c '
-  ip link set lo up
-  # A new namespace may choose among what the machine allows everybody: CUBIC, or Reno, which does the same where nothing is lost.
-  for name in ${CONGESTION:-cubic reno}; do
-    echo "$name" 2>/dev/null >/proc/sys/net/ipv4/tcp_congestion_control && break
-  done
-  exec /usr/bin/python3 bench/sftp.py'
+publish
+in_own_network /usr/bin/python3 bench/sftp.py # the system's: asyncssh is a package

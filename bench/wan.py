@@ -1,6 +1,6 @@
 """The runner of bench/wan.sh: two namespaces, an emulated link between them, the same file over it by each way in turns."""
 import hashlib, json, os, re, shutil, signal, subprocess, sys, tempfile, threading, time
-from report import Report, middle, output, package, spread
+from report import Report, middle, output, package, spread, verdict
 
 ROUNDS = int(os.environ.get("ROUNDS", 1))
 ONLY = os.environ.get("ONLY", "links,outage,address,first").split(",")
@@ -192,17 +192,13 @@ def measure_links(report):
                 os.remove(source)
                 print(f"  {name}: {way} {fractions[way][-1]:.2f}", flush=True)
         rows.append([name] + [f"{middle(f):.2f}" + (f" ± {spread(f):.0f} %" if len(f) > 1 else "") for f in fractions.values()]
-                    + [f"{bar:.2f}", verdict(all(middle(fractions[w]) >= bar for w in WAYS if w.startswith("fluxd")))])
+                    + [f"≥ {bar:.2f}", verdict(all(middle(fractions[w]) >= bar for w in WAYS if w.startswith("fluxd")))])
     report.say()
     report.say("Payload as a fraction of the link's rate, connecting and publishing counted in:")
     report.table(["link (rate, round trip, loss each way)"] + WAYS + ["bar", "holds"], rows)
 
 
-def verdict(holds):
-    return "yes" if holds else "**no**"
-
-
-def during(action, report, name, bar):
+def during(action, name, bar):
     """What an event in the middle of a download costs, against the same without it."""
     size = 40 << 20
     costs = []
@@ -219,7 +215,7 @@ def during(action, report, name, bar):
                 timer.cancel()
             os.remove(source)
         costs.append(seconds[1] - seconds[0])
-    report.say(f"{name}: costs {middle(costs):.1f} s (bar {bar} s): {verdict(middle(costs) <= bar)}")
+    return [name, f"costs {middle(costs):.1f} s", f"≤ {bar} s", verdict(middle(costs) <= bar)]
 
 
 def new_address(_):
@@ -229,7 +225,7 @@ def new_address(_):
     route(CLIENT)
 
 
-def first_byte(report):
+def first_byte():
     source = make_file("small", 1 << 20)
     os.truncate(source, 4096)
     upload_on_the_server(source)
@@ -240,8 +236,8 @@ def first_byte(report):
     times = [float(line.split()[1]) for line in said.split("\n") if line.startswith("first-byte-ms")]
     trips = middle(times) / trip
     # What the processes take themselves is counted in; a third round trip would be a whole one more.
-    report.say(f"First byte of a file of 4 KiB, {trip:.1f} ms away by ping, on a new connection of a client that was there before: {middle(times):.0f} ms, "
-               f"{trips:.2f} round trips (bar 2, with a tenth for the processes): {verdict(trips <= 2.1)}")
+    return [f"first byte of a file of 4 KiB, {trip:.1f} ms away by ping, on a new connection of a client that was there before", f"{middle(times):.0f} ms, {trips:.2f} round trips",
+            "≤ 2.1: two round trips, and a tenth of one for what the processes take", verdict(trips <= 2.1)]
 
 
 for space in (CLIENT, SERVER):
@@ -259,14 +255,16 @@ try:
     login()
     if "links" in ONLY:
         measure_links(report)
-        report.say()
+    events = []
     if "outage" in ONLY:
-        during(lambda link: link.outage(10), report, "An outage of 10 s in a download of 40 MiB", 12)
+        events.append(during(lambda link: link.outage(10), "an outage of 10 s in a download of 40 MiB", 12))
     if "address" in ONLY:
-        during(new_address, report, "A new address in the middle of a download of 40 MiB", 2)
+        events.append(during(new_address, "a new address in the middle of a download of 40 MiB", 2))
     if "first" in ONLY:
-        first_byte(report)
-    report.write(os.environ.get("RESULTS", "bench/results/wan.md"))
+        events.append(first_byte())
+    if events:
+        report.table(["event", "measured", "bar", "holds"], events)
+    report.write("wan")
 finally:
     for process in reversed(started):
         end(process)

@@ -4,11 +4,8 @@
 # resumed connection. Writes bench/results/wan.md. Needs root (namespaces and TUN devices).
 #   ROUNDS=1 ONLY=links,outage,address,first LINKS=1,2,3 ./build.sh bench wan
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-. tests/parts/lib.sh
-mkdir -p "$TEST_OUT" bench/results
-export RUNLEVEL=1 # no package starts its service
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need_packages openssh-client openssh-server curl iproute2 iputils-ping python3 libngtcp2-16 libngtcp2-crypto-gnutls8
-[ -x out/fluxd/fluxd ] && [ -z "${PUBLISH:-}" ] || ./build.sh publish >/dev/null
+publish
 dotnet build bench/Fluxd.Bench -c Release --nologo -v q >/dev/null
 exec python3 bench/wan.py

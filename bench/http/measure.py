@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from report import Report, middle, output, package, spread
+from report import Report, congestion, middle, output, package, spread, verdict
 from server import Server as Process, touch_memory
 
 MIB = 1 << 20
@@ -417,15 +417,16 @@ https://localhost:{tls} {{
                 self.line(lines, f"resumable upload, {words}, {kind(tls)}", "MiB/s", (key, "fluxd"), (key, "tus"), 1.5)
         self.line(lines, "files of 4 KiB, batch beside one request each", "per s", ("batch-files", "fluxd"), ("batch-one-by-one", "fluxd"), 10)
         for words, value, bar in self.notes:
-            lines.append((words, f"{value:.2%}", "", "", "", f"< {bar:.0%}", "yes" if value < bar else "**no**", "", ""))
+            lines.append((words, f"{value:.2%}", "", "", "", f"< {bar:.0%}", verdict(value < bar), "", ""))
         report = Report(
             "HTTP beside nginx, Caddy and @tus/server", "By `./build.sh bench http`: medians; every server had its turn in each round, first in another one each time.",
             [output(f"{self.o.fluxd}/fluxd", "--version"), *map(package, ("nginx-light", "caddy", "curl", "wrk", "nghttp2-client")),
              f"@tus/server 2.4.5 with its file store on node {output('node', '--version')}"],
-            [f"{self.o.rounds} rounds, large file of {self.o.mib} MiB of random bytes, {self.o.files} small files, {self.o.seconds} s for each run of wrk and h2load",
+            [f"{self.o.rounds} round{'s' * (self.o.rounds > 1)}, large file of {self.o.mib} MiB of random bytes, {self.o.files} small files, {self.o.seconds} s for each run of wrk and h2load",
+             f"loopback of a network namespace, {congestion()}",
              "client and servers share the cores; @tus/server and nginx sync nothing"])
-        report.table(["what", "fluxd", "beside", "spread fluxd; beside", "ratio", "bar", "met", "CPU s per GiB (or 10,000 requests) fluxd; beside", "peak MB fluxd; beside"], lines)
-        report.write(self.o.results)
+        report.table(["what", "fluxd", "beside", "spread fluxd; beside", "ratio", "bar", "holds", "CPU s per GiB (or 10,000 requests) fluxd; beside", "peak MB fluxd; beside"], lines)
+        report.write("http")
 
     def line(self, lines, title, unit, ours, theirs, bar):
         f = self.figures
@@ -435,7 +436,7 @@ https://localhost:{tls} {{
         ratio = middle(a) / middle(b)
         lines.append((
             title, f"{middle(a):,.0f} {unit}", f"{theirs[1] if theirs[1] != 'fluxd' else 'one by one'} {middle(b):,.0f}", f"±{spread(a):.0f}%; ±{spread(b):.0f}%", f"{ratio:.2f}",
-            "" if bar is None else f"≥ {bar}", "" if bar is None else "yes" if ratio >= bar else "**no**",
+            "" if bar is None else f"≥ {bar}", "" if bar is None else verdict(ratio >= bar),
             f"{middle(f.cpu[ours]):.2f}; {middle(f.cpu[theirs]):.2f}", f"{f.peaks[ours]:.0f}; {f.peaks[theirs]:.0f}"))
 
 
@@ -449,7 +450,7 @@ def turn(servers, by):
 
 
 parser = argparse.ArgumentParser()
-for name in ("--scratch", "--peers", "--fluxd", "--results"):
+for name in ("--scratch", "--peers", "--fluxd"):
     parser.add_argument(name, required=True)
 parser.add_argument("--rounds", type=int, default=5)
 parser.add_argument("--mib", type=int, default=1024)
