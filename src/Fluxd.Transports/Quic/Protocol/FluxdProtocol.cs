@@ -61,11 +61,10 @@ internal enum FluxdOperation : byte
     Recipe = 21,
 }
 
-/// <summary>Application codes of CONNECTION_CLOSE, RESET_STREAM and STOP_SENDING.</summary>
+/// <summary>Application codes of CONNECTION_CLOSE, RESET_STREAM and STOP_SENDING; docs/quic-protocol.md says which is sent where.</summary>
 internal static class FluxdCodes
 {
     public const long NoError = 0;
-    public const long ProtocolError = 1;
     public const long AuthenticationFailed = 2;
     public const long ShuttingDown = 3;
     public const long Cancelled = 0x10c;
