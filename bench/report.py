@@ -1,5 +1,7 @@
 """What every bench prints and keeps: the commit, the machine, the versions, a table with medians, spread, ratio, bar and verdict."""
-import datetime, os, platform, re, socket, statistics, subprocess
+import datetime, os, platform, re, socket, statistics, subprocess, time
+
+BEGAN = time.monotonic()
 
 
 def output(*command):
@@ -60,6 +62,6 @@ class Report:
     def write(self, name):
         """As bench/results/NAME.md, or where RESULTS says: a trial must not take a measured table's place."""
         self.say()
-        self.say(f"Load of the machine while it ran, last minute: {os.getloadavg()[0]:.1f}.")
+        self.say(f"It took {(time.monotonic() - BEGAN) / 60:.1f} minutes. Load of the machine while it ran, last minute: {os.getloadavg()[0]:.1f}.")
         with open(os.environ.get("RESULTS", f"bench/results/{name}.md"), "w") as file:
             file.write("\n".join(self.lines) + "\n")

@@ -161,7 +161,7 @@ part_socket() {
 section() { [ ! -e "$results" ] || awk -v part="$1" '/^## / { mine = $2 == part } mine' "$results"; }
 
 measure() {
-  local load
+  local load began=$SECONDS
   load=$(cut -d' ' -f1 /proc/loadavg)
   printf '| what | fluxd | against | ratio | bar | holds | spread and more |\n|---|---|---|---|---|---|---|\n' | tee "$table"
   "part_$1"
@@ -169,7 +169,7 @@ measure() {
     echo "## $1"
     echo
     echo "$(date -u +%Y-%m-%d), commit $FLUXD_COMMIT, $(nproc) x $(awk -F': ' '/model name/ { print $2; exit }' /proc/cpuinfo), $(free -g | awk '/^Mem/ { print $2 }') GiB," \
-      "kernel $(uname -r), $(stat -f -c %T "$scratch"), load $load before and $(cut -d' ' -f1 /proc/loadavg) after;" \
+      "kernel $(uname -r), $(stat -f -c %T "$scratch"), load $load before and $(cut -d' ' -f1 /proc/loadavg) after, $((SECONDS - began)) s;" \
       ".NET $(dotnet --version), $(openssl version | cut -d' ' -f1-2), restic $(restic version | awk '{ print $2 }'), $(borg --version). Medians of $turns turns where a spread is shown."
     echo
     cat "$table"
