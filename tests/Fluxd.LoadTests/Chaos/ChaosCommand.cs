@@ -24,7 +24,7 @@ internal static class ChaosCommand
         {
             var build = Path.GetFullPath(Option("fluxd", "."));
             var next = Path.Combine(work, "next-build");
-            await Tool.RunAsync(TimeSpan.FromMinutes(5), null, null, "cp", "-r", build, next);
+            await NextBuild.MakeAsync(build, next);
             var places = new Places(work, [build, next], Path.GetFullPath(Option("fluxctl", ".")));
             good = await new ChaosRun(places, TimeSpan.FromSeconds(Number("seconds", 30)), seed, (long)megabytes << 20, ownsDisk, !arguments.Contains("--no-quic"), Console.Out).RunAsync();
             return good ? 0 : 1;

@@ -27,18 +27,24 @@ internal sealed class ChaosRun(Places places, TimeSpan length, int seed, long by
         await daemon.StartAsync();
         await using var http = new Relay(daemon.Http);
         await using var sftp = new Relay(daemon.Sftp);
+        await using var tls = new Relay(new IPEndPoint(IPAddress.Loopback, daemon.TlsPort));
         await using var quic = new UdpRelay(new IPEndPoint(IPAddress.Loopback, daemon.TlsPort));
         var key = (await MustAsync(() => daemon.FluxctlAsync("tokens", "create", "admin", "--scope", "write"))).Split('\n')[0].Trim();
+        await MustAsync(() => FilesCtl.LoginAsync(daemon, places.Work, "https", tls.EndPoint, key));
         if (hasQuic)
         {
-            await MustAsync(() => QuicCtl.RunAsync(daemon, places.Work, key, TimeSpan.FromMinutes(2), "login", $"quic://{quic.EndPoint}", "--password-stdin", "--accept-new"));
+            await MustAsync(() => FilesCtl.LoginAsync(daemon, places.Work, "quic", quic.EndPoint, key));
         }
 
         var field = new Field(daemon, http, sftp, _ledger, key, places.Work, bytesMax);
         var baseline = daemon.OpenFiles;
 
-        Writer[] writers = [new PutWriter(field, 1), new PutWriter(field, 2), new PutWriter(field, 3), new TusWriter(field, 4), new TusWriter(field, 5), new ProgramWriter(field, "sftp", 6), .. hasQuic ? new Writer[] { new ProgramWriter(field, "quic", 7) } : []];
-        var weather = new Weather(daemon, Cut, Path.Combine(places.Work, "disk"), ownsDisk, random, () => _ledger.Acknowledged >= AcknowledgedMin, Say);
+        Writer[] writers =
+        [
+            new PutWriter(field, 1), new PutWriter(field, 2), new PutWriter(field, 3), new TusWriter(field, 4), new TusWriter(field, 5), new PurgingWriter(field, 6),
+            new ProgramWriter(field, "sftp", 7), new ProgramWriter(field, "https", 8), .. hasQuic ? new Writer[] { new ProgramWriter(field, "quic", 9) } : [],
+        ];
+        using var weather = new Weather(daemon, _ledger, Cut, Path.Combine(places.Work, "disk"), ownsDisk, random, () => _ledger.Acknowledged >= AcknowledgedMin, Say);
         using var ended = new CancellationTokenSource(length);
         using var writing = new CancellationTokenSource();
         var running = writers.Select(writer => writer.RunAsync(writing.Token)).ToArray();
@@ -58,16 +64,23 @@ internal sealed class ChaosRun(Places places, TimeSpan length, int seed, long by
         Say($"{_ledger.Acknowledged} changes acknowledged of {writers.Sum(w => w.Tries)} tried, {_ledger.Count} names, {daemon.Lives} lives");
         foreach (var writer in writers)
         {
-            report.WriteLine($"  {writer.GetType().Name}: {writer.Tries} tries");
+            report.WriteLine($"  {writer.Name}: {writer.Tries} tries");
         }
 
+        var hasHttp3 = hasQuic && await Http3Client.IsThereAsync();
         var verification = new Verification(field, _ledger, Say);
-        await verification.HttpAsync();
+        await verification.NamesAsync(hasHttp3);
         await GiveUpUploadsAsync(field);
         await verification.TreesAsync(hasQuic);
         await LeftoversAsync(field.Daemon, baseline, weather.ResidentMost);
         report.WriteLine("weather: " + string.Join(", ", weather.Counts.OrderBy(c => c.Key, StringComparer.Ordinal).Select(c => $"{c.Key} {c.Value}")));
-        string[] missing = [.. ownsDisk ? [] : new[] { "a full disk (needs root)" }, .. TestedDaemon.CanMoveClock ? [] : new[] { "a moved clock (needs faketime)" }, .. hasQuic ? [] : new[] { "QUIC (needs libngtcp2)" }];
+        report.WriteLine($"upkeep: {weather.Upkeep}");
+        if (weather.Upkeep is { ContentsRemoved: 0 } or { BytesFreed: 0 })
+        {
+            _ledger.Lost("the collector gave nothing back in the whole run, though files were removed and purged");
+        }
+
+        string[] missing = [.. ownsDisk ? [] : new[] { "a full disk (needs root)" }, .. TestedDaemon.CanMoveClock ? [] : new[] { "a moved clock (needs faketime)" }, .. hasQuic ? [] : new[] { "QUIC (needs libngtcp2)" }, .. hasHttp3 ? [] : new[] { "HTTP/3 (needs python3 and a libcurl-gnutls that speaks it)" }];
         if (missing.Length > 0)
         {
             report.WriteLine("not done here: " + string.Join(", ", missing));
@@ -79,13 +92,14 @@ internal sealed class ChaosRun(Places places, TimeSpan length, int seed, long by
         }
 
         var good = _ledger.Losses.Count == 0 && _ledger.Acknowledged >= AcknowledgedMin;
-        report.WriteLine(good ? "everything that was acknowledged is there" : $"{_ledger.Losses.Count} faults; {_ledger.Acknowledged} acknowledged");
+        report.WriteLine(good ? $"everything that was acknowledged is there, by {string.Join(", ", verification.Ways)}" : $"{_ledger.Losses.Count} faults; {_ledger.Acknowledged} acknowledged");
         return good;
 
         void Cut()
         {
             http.Cut();
             sftp.Cut();
+            tls.Cut();
             quic.Cut();
         }
     }

@@ -1,13 +1,17 @@
-using System.Net;
 using System.Text.Json;
 using Fluxd.LoadTests.House;
 
 namespace Fluxd.LoadTests.Chaos;
 
-/// <summary>Reads everything back: each name by HTTP, the whole tree by SFTP, and by QUIC.</summary>
+/// <summary>Reads everything back: each name by HTTP, HTTPS and HTTP/3, the whole tree by SFTP and fluxd/1.</summary>
 internal sealed class Verification(Field field, Ledger ledger, Action<string> say)
 {
     private static readonly TimeSpan Most = TimeSpan.FromMinutes(10);
+
+    private readonly List<string> _ways = [];
+
+    /// <summary>By which all was read.</summary>
+    public IReadOnlyList<string> Ways => _ways;
 
     /// <summary>Call it when no upload is unfinished: what a cut SFTP upload has brought so far hides the old file from its owner.</summary>
     public async Task TreesAsync(bool hasQuic)
@@ -20,26 +24,54 @@ internal sealed class Verification(Field field, Ledger ledger, Action<string> sa
         });
         if (hasQuic)
         {
-            await TreeAsync("QUIC", to => QuicCtl.RunAsync(field, Most, "sync", "server:/", to));
+            await TreeAsync("fluxd-1", to => FilesCtl.RunAsync(field, "quic", Most, "sync", "server:/", to));
         }
     }
 
-    public async Task HttpAsync()
+    public async Task NamesAsync(bool hasHttp3)
     {
-        using var client = field.Client(isPatient: true);
+        using var http = field.Client(isPatient: true);
+        await NamesAsync("HTTP", http);
+        using var https = field.HttpsClient();
+        await NamesAsync("HTTPS", https);
+        if (hasHttp3)
+        {
+            foreach (var (path, status, hash) in await Http3Client.GetAsync(field.Daemon.TlsPort, field.Authorization.ToString(), ledger.Paths("/"), Most))
+            {
+                Check("HTTP/3", path, status, hash);
+            }
+
+            Done("HTTP/3");
+        }
+    }
+
+    private async Task NamesAsync(string way, HttpClient client)
+    {
         foreach (var path in ledger.Paths("/"))
         {
             using var answer = await client.GetAsync("v1/files" + path);
-            if (answer.StatusCode is not (HttpStatusCode.OK or HttpStatusCode.NotFound))
-            {
-                ledger.Lost($"HTTP: {path} was answered with {(int)answer.StatusCode}");
-                continue;
-            }
-
-            ledger.Check("HTTP", path, answer.StatusCode == HttpStatusCode.OK ? Ledger.Hash(await answer.Content.ReadAsByteArrayAsync()) : null);
+            Check(way, path, (int)answer.StatusCode, Ledger.Hash(await answer.Content.ReadAsByteArrayAsync()));
         }
 
-        say("read back by HTTP");
+        Done(way);
+    }
+
+    private void Check(string way, string path, int status, string hash)
+    {
+        if (status is 200 or 404)
+        {
+            ledger.Check(way, path, status == 200 ? hash : null);
+        }
+        else
+        {
+            ledger.Lost($"{way}: {path} was answered with {status}");
+        }
+    }
+
+    private void Done(string way)
+    {
+        _ways.Add(way);
+        say("read back by " + way);
     }
 
     private async Task TreeAsync(string way, Func<string, Task<(int Code, string Output)>> fetch)
@@ -70,7 +102,7 @@ internal sealed class Verification(Field field, Ledger ledger, Action<string> sa
         }
 
         Directory.Delete(to, recursive: true);
-        say("read back by " + way);
+        Done(way);
     }
 }
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
 using Fluxd.LoadTests.House;
@@ -22,6 +21,8 @@ internal sealed class Field(TestedDaemon daemon, Relay http, Relay sftp, Ledger 
 
     public Relay Sftp => sftp;
 
+    public AuthenticationHeaderValue Authorization { get; } = new("Bearer", key);
+
     /// <summary>What may be written is written: the rest of the time goes to overwriting small things.</summary>
     public bool IsFull => Interlocked.Read(ref _bytes) > bytesMax;
 
@@ -38,10 +39,17 @@ internal sealed class Field(TestedDaemon daemon, Relay http, Relay sftp, Ledger 
                 return new NetworkStream(socket, ownsSocket: true);
             },
         };
-        var client = new HttpClient(isPatient ? new Patient(sockets) : sockets) { BaseAddress = new Uri("http://localhost/"), Timeout = TimeSpan.FromSeconds(120) };
-        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        var client = ClientOf(isPatient ? new Patient(sockets) : sockets, "http://localhost/");
         client.DefaultRequestHeaders.Add("Tus-Resumable", "1.0.0");
         return client;
+    }
+
+    /// <summary>Without a relay: it reads back when the trouble is over.</summary>
+    public HttpClient HttpsClient()
+    {
+        var sockets = new SocketsHttpHandler();
+        sockets.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true; // self-made, and what is read is compared
+        return ClientOf(new Patient(sockets), $"https://127.0.0.1:{daemon.TlsPort}/");
     }
 
     /// <summary>Mostly small, some of many chunks; half of the larger ones begins with what others have too.</summary>
@@ -58,11 +66,18 @@ internal sealed class Field(TestedDaemon daemon, Relay http, Relay sftp, Ledger 
         return content;
     }
 
-    private static byte[] Content(Random random, int length)
+    public static byte[] Content(Random random, int length)
     {
         var content = new byte[length];
         random.NextBytes(content);
         return content;
+    }
+
+    private HttpClient ClientOf(HttpMessageHandler handler, string address)
+    {
+        var client = new HttpClient(handler) { BaseAddress = new Uri(address), Timeout = TimeSpan.FromSeconds(120) };
+        client.DefaultRequestHeaders.Authorization = Authorization;
+        return client;
     }
 
     private sealed class Patient(HttpMessageHandler inner) : DelegatingHandler(inner)
@@ -98,6 +113,8 @@ internal abstract class Writer(Field field, string folder, int seed)
     protected string Folder { get; } = folder;
 
     public long Tries { get; private set; }
+
+    public virtual string Name => GetType().Name;
 
     public async Task RunAsync(CancellationToken ct)
     {
@@ -139,57 +156,6 @@ internal abstract class Writer(Field field, string folder, int seed)
     }
 
     protected static bool IsWeather(Exception e) => e is HttpRequestException or IOException or OperationCanceledException or SocketException;
-}
-
-/// <summary>Whole files by PUT, replaced, moved and deleted.</summary>
-internal sealed class PutWriter(Field field, int seed) : Writer(field, $"/put{seed}", seed)
-{
-    private readonly HttpClient _client = field.Client();
-
-    protected override async Task<bool> StepAsync(string path, CancellationToken ct)
-    {
-        var content = Field.Make(Random);
-        if (!await AskAsync(path, Ledger.Hash(content), () => SendAsync(() => new HttpRequestMessage(HttpMethod.Put, "v1/files" + path) { Content = new ByteArrayContent(content) })))
-        {
-            return false;
-        }
-
-        switch (Random.Next(8))
-        {
-            case 0:
-                return await AskAsync(path, null, () => SendAsync(() => new HttpRequestMessage(HttpMethod.Delete, "v1/files" + path)));
-            case 1:
-                var to = path + "-moved" + Tries.ToString(CultureInfo.InvariantCulture);
-                Ledger.Begin(to, Ledger.Hash(content));
-                Ledger.Begin(path, null);
-                if (!await SendAsync(() => new HttpRequestMessage(HttpMethod.Post, "v1/move") { Content = JsonContent.Create(new { from = path, to }) }))
-                {
-                    return false;
-                }
-
-                Ledger.Acknowledge(to);
-                Ledger.Acknowledge(path);
-                return true;
-            default:
-                return true;
-        }
-    }
-
-    private async Task<bool> SendAsync(Func<HttpRequestMessage> make)
-    {
-        try
-        {
-            // Any refusal is one more way of not being acknowledged: a cut body is answered 400, and a DELETE that
-            // HttpClient sends again over a new connection, because the first was carried out and not answered, 404.
-            using var request = make();
-            using var answer = await _client.SendAsync(request);
-            return answer.IsSuccessStatusCode;
-        }
-        catch (Exception e) when (IsWeather(e))
-        {
-            return false;
-        }
-    }
 }
 
 /// <summary>Resumable uploads in pieces. An offset that was told once may never be smaller later.</summary>
@@ -304,29 +270,28 @@ internal sealed class TusWriter(Field field, int seed) : Writer(field, $"/tus{se
     }
 }
 
-/// <summary>A program per file: OpenSSH's sftp, whose end with 0 says that CLOSE was answered with OK; or fluxctl over QUIC.</summary>
-internal sealed class ProgramWriter(Field field, string kind, int seed) : Writer(field, $"/{kind}{seed}", seed)
+/// <summary>A program per file: OpenSSH's sftp, whose end with 0 says that CLOSE was answered with OK; or fluxctl, by one of its ways.</summary>
+internal sealed class ProgramWriter(Field field, string way, int seed) : Writer(field, $"/{way}{seed}", seed)
 {
     private static readonly TimeSpan Most = TimeSpan.FromSeconds(60);
+
+    public override string Name => way == "sftp" ? "sftp" : "fluxctl by " + way;
 
     protected override async Task<bool> StepAsync(string path, CancellationToken ct)
     {
         var content = Field.Make(Random);
-        var local = Path.Combine(Field.Work, kind + "-file");
+        var local = Path.Combine(Field.Work, way + "-file");
         await File.WriteAllBytesAsync(local, content, CancellationToken.None);
-        return await AskAsync(path, Ledger.Hash(content), async () => (kind == "sftp" ? await SftpAsync(local, path) : await QuicAsync(local, path)) == 0);
+        return await AskAsync(path, Ledger.Hash(content), async () => (way == "sftp" ? await SftpAsync(local, path) : await FilesCtl.RunAsync(Field, way, Most, "put", local, "--to", path)).Code == 0);
     }
 
-    private async Task<int> SftpAsync(string local, string path)
+    private async Task<(int Code, string Output)> SftpAsync(string local, string path)
     {
         var batch = Path.Combine(Field.Work, "sftp-batch");
         // OpenSSH's put truncates and writes in place; fluxd shows the old file until CLOSE.
         await File.WriteAllTextAsync(batch, $"-mkdir {Folder}\n-mkdir {Path.GetDirectoryName(path)}\nput {local} {path}\n");
-        return (await Sftp.RunAsync(Field.Daemon.Password, Field.Sftp.EndPoint.Port, batch, Most)).Code;
+        return await Sftp.RunAsync(Field.Daemon.Password, Field.Sftp.EndPoint.Port, batch, Most);
     }
-
-    private async Task<int> QuicAsync(string local, string path) =>
-        (await QuicCtl.RunAsync(Field, Most, "put", local, "--to", path)).Code;
 }
 
 internal static class Sftp
@@ -337,11 +302,15 @@ internal static class Sftp
         "-P", port.ToString(CultureInfo.InvariantCulture), "-b", batch, "admin@127.0.0.1");
 }
 
-/// <summary>fluxctl's files over QUIC alone.</summary>
-internal static class QuicCtl
+/// <summary>fluxctl as a client of the daemon, signed in for each way apart: "https", or "quic" alone without what it falls back to.</summary>
+internal static class FilesCtl
 {
-    public static Task<(int Code, string Output)> RunAsync(Field field, TimeSpan most, params string[] arguments) => RunAsync(field.Daemon, field.Work, null, most, [.. arguments, "--quic"]);
+    public static Task<(int Code, string Output)> LoginAsync(TestedDaemon daemon, string work, string way, EndPoint server, string key) =>
+        RunAsync(daemon, work, way, TimeSpan.FromMinutes(2), key, "login", $"{way}://{server}", "--password-stdin", "--accept-new");
 
-    public static Task<(int Code, string Output)> RunAsync(TestedDaemon daemon, string work, string? input, TimeSpan most, params string[] arguments) => Tool.RunAsync(
-        most, new Dictionary<string, string> { ["FLUXCTL_CONFIG"] = Path.Combine(work, "fluxctl") }, input, daemon.Fluxctl, arguments);
+    public static Task<(int Code, string Output)> RunAsync(Field field, string way, TimeSpan most, params string[] arguments) =>
+        RunAsync(field.Daemon, field.Work, way, most, null, way == "quic" ? [.. arguments, "--quic"] : arguments);
+
+    private static Task<(int Code, string Output)> RunAsync(TestedDaemon daemon, string work, string way, TimeSpan most, string? input, params string[] arguments) => Tool.RunAsync(
+        most, new Dictionary<string, string> { ["FLUXCTL_CONFIG"] = Path.Combine(work, "fluxctl-" + way) }, input, daemon.Fluxctl, arguments);
 }

@@ -38,7 +38,15 @@ internal sealed class Admin : IDisposable
     public async Task AddKeyAsync(string user, string line, CancellationToken ct) =>
         (await PostAsync($"users/{user}/keys", JsonContent.Create(new AddSshKeyRequest(line), AdminJson.Default.AddSshKeyRequest), ct)).Dispose();
 
+    /// <summary>Whether the store is being collected, scrubbed, or the like.</summary>
+    public async Task<bool> IsBusyAsync(CancellationToken ct) => (await StatAsync(ct)).Doing is not null;
+
+    /// <summary>Why the store takes no more writes; null while it does.</summary>
+    public async Task<string?> ProblemAsync(CancellationToken ct) => (await StatAsync(ct)).Problem;
+
     public void Dispose() => _http.Dispose();
+
+    private async Task<StoreStatRecord> StatAsync(CancellationToken ct) => (await _http.GetFromJsonAsync("store/stat", AdminJson.Default.StoreStatRecord, ct))!;
 
     private async Task<HttpResponseMessage> PostAsync(string path, HttpContent content, CancellationToken ct)
     {

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 
 namespace Fluxd.LoadTests.House;
@@ -44,6 +45,9 @@ internal sealed partial class TestedDaemon : IAsyncDisposable
     public IPEndPoint Sftp => (IPEndPoint)_sftp.LocalEndPoint!;
 
     public int Lives { get; private set; }
+
+    /// <summary>As it names itself.</summary>
+    public string Version { get; private set; } = "";
 
     public int Id => _process!.Id;
 
@@ -202,7 +206,8 @@ internal sealed partial class TestedDaemon : IAsyncDisposable
     private async Task ReadyAsync()
     {
         using var patience = new CancellationTokenSource(Patience);
-        while ((await FluxctlAsync("status", "--json")) is not (0, _))
+        (int Code, string Output) status;
+        while ((status = await FluxctlAsync("status", "--json")).Code != 0)
         {
             if (_process!.HasExited)
             {
@@ -211,6 +216,9 @@ internal sealed partial class TestedDaemon : IAsyncDisposable
 
             await Task.Delay(100, patience.Token);
         }
+
+        using var json = JsonDocument.Parse(status.Output);
+        Version = json.RootElement.GetProperty("version").GetString()!;
     }
 
     private void Hear(string? line)
