@@ -13,7 +13,7 @@ chaos() {
   ldconfig -p | grep -q libngtcp2_crypto_gnutls || quic=--no-quic
   if dotnet tests/Fluxd.LoadTests/bin/Debug/net10.0/Fluxd.LoadTests.dll chaos --seconds "$1" --megabytes "$2" $quic \
     --fluxd src/Fluxd.Daemon/bin/Debug/net10.0 --fluxctl src/fluxctl/bin/Debug/net10.0 >"$PART_OUT/chaos.log" 2>&1; then
-    pass "chaos: $(grep 'changes acknowledged' "$PART_OUT/chaos.log" | sed 's/.* s  //'); all there by HTTP, SFTP and QUIC"
+    pass "chaos: $(grep 'changes acknowledged' "$PART_OUT/chaos.log" | sed 's/.* s  //'); $(tail -n 1 "$PART_OUT/chaos.log"); $(grep '^upkeep:' "$PART_OUT/chaos.log")"
   else
     fail "chaos" "$(grep -E 'seed|LOST|faults|Exception|log is' "$PART_OUT/chaos.log" | head -n 12 | tr '\n' ' ')"
   fi
@@ -27,7 +27,7 @@ scenarios() {
     --fluxd src/Fluxd.Daemon/bin/Debug/net10.0 --fluxctl src/fluxctl/bin/Debug/net10.0 >"$PART_OUT/scenarios.log" 2>&1; then
     pass "load: $(grep -c '^good ' "$PART_OUT/load.txt") scenarios, nothing failed, nothing lost; ${PART_OUT#"$PWD/"}/load.html"
   else
-    fail "load" "$(grep -E '^BAD|^  +|Exception' "$PART_OUT/scenarios.log" | head -n 12 | tr '\n' ' ')"
+    fail "load" "$(grep -E '^BAD|failed [0-9]+ times|not so:|Exception' "$PART_OUT/scenarios.log" | head -n 12 | tr '\n' ' ')"
   fi
 }
 

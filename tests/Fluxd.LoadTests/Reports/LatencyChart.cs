@@ -4,8 +4,8 @@ using System.Text;
 namespace Fluxd.LoadTests.Reports;
 
 /// <summary>
-/// Median, 95th percentile and the slowest of each second, and a red mark where something failed. The scale is
-/// logarithmic, because latencies span decades.
+/// Median, 95th percentile and the slowest of what went well in each second, and a red mark where something failed. The
+/// scale is logarithmic, because latencies span decades.
 /// </summary>
 internal static class LatencyChart
 {
@@ -25,8 +25,8 @@ internal static class LatencyChart
 
     public static void Append(StringBuilder html, StepReport step)
     {
-        var seconds = step.Timeline;
-        var last = Math.Max(1, seconds[^1].At);
+        var last = Math.Max(1, step.Timeline[^1].At);
+        var seconds = step.Timeline.Where(second => second.Count > 0).DefaultIfEmpty(new SecondReport(0, 0, 0, 0, 0, 0)).ToList();
         var top = Math.Log10(Math.Max(0.02, seconds.Max(second => second.MaxMs)) * 1.15);
         var bottom = Math.Min(top - 0.5, Math.Log10(Math.Max(0.01, seconds.Min(second => second.P50Ms)) * 0.85));
         html.Append(CultureInfo.InvariantCulture, $"<figure><figcaption>{HtmlReport.Escape(step.Name)}: latency over time, ms</figcaption>");
@@ -39,7 +39,7 @@ internal static class LatencyChart
         }
 
         Labels();
-        foreach (var second in seconds.Where(second => second.Failed > 0))
+        foreach (var second in step.Timeline.Where(second => second.Failed > 0))
         {
             html.Append(CultureInfo.InvariantCulture, $"<circle cx={X(second.At):0.0} cy={Height - Bottom} r=4 fill=\"#b42318\"><title>{second.Failed} failed</title></circle>");
         }

@@ -46,6 +46,7 @@ internal sealed record StepReport(
     IReadOnlyDictionary<string, long> Errors,
     IReadOnlyList<SecondReport> Timeline);
 
+/// <param name="Count">What went well; the latencies are of these.</param>
 internal sealed record SecondReport(int At, long Count, long Failed, double P50Ms, double P95Ms, double MaxMs);
 
 internal static class ReportOf

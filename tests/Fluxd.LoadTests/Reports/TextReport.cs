@@ -11,15 +11,21 @@ internal static class TextReport
 
     public static string ToJson(LoadReport report) => JsonSerializer.Serialize(report, Json);
 
-    /// <summary>One line for each scenario, and under it what was not as it must be.</summary>
+    /// <summary>For each scenario what was asked of the daemon, how each step fared, and what was not as it must be.</summary>
     public static string ToText(LoadReport report)
     {
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"{report.Title}, {report.At:yyyy-MM-dd HH:mm} UTC, {report.Machine}, seed {report.Seed}");
-        text.AppendLine(CultureInfo.InvariantCulture, $"{"",-5}{"scenario",-38}{"ok",9}{"failed",8}{"at once",9}{"peak MiB",10}{"of",6}");
+        text.AppendLine("Latencies are of what went well, in milliseconds; failures are counted apart.");
         foreach (var scenario in report.Scenarios)
         {
-            text.AppendLine(CultureInfo.InvariantCulture, $"{(scenario.IsGood ? "good" : "BAD"),-5}{scenario.Name,-38}{scenario.Ok,9}{scenario.Failed,8}{scenario.UsersMax,9}{scenario.Memory.Peak,10:0}{scenario.Memory.Ceiling,6:0}");
+            text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"{(scenario.IsGood ? "good" : "BAD"),-5}{scenario.Name}: {scenario.Load}; {scenario.Seconds:0.0} s counted, at most {scenario.UsersMax} at once; {scenario.Memory.Peak:0} MiB at the peak of {scenario.Memory.Ceiling:0}");
+            text.AppendLine(CultureInfo.InvariantCulture, $"       {"step",-28}{"ok",8}{"failed",8}{"per s",9}{"MiB/s",9}{"p50",10}{"p95",10}{"p99",10}");
+            foreach (var step in scenario.Steps)
+            {
+                text.AppendLine(CultureInfo.InvariantCulture, $"       {step.Name,-28}{step.Ok,8}{step.Failed,8}{step.PerSecond,9:0.0}{step.MiBPerSecond,9:0.0}{step.P50Ms,10:0.00}{step.P95Ms,10:0.00}{step.P99Ms,10:0.00}");
+            }
+
             foreach (var (step, error) in Errors(scenario))
             {
                 text.AppendLine(CultureInfo.InvariantCulture, $"       {step.Name} failed {error.Value} times: {error.Key}");

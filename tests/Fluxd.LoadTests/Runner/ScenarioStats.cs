@@ -5,20 +5,20 @@ namespace Fluxd.LoadTests.Runner;
 /// <summary>One second of a step.</summary>
 internal sealed class Second
 {
-    public Histogram Latency { get; } = new();
-
     private long _failed;
-    private long _bytes;
+
+    /// <summary>Of what went well, as the whole step's.</summary>
+    public Histogram Latency { get; } = new();
 
     public long Failed => Interlocked.Read(ref _failed);
 
-    public long Bytes => Interlocked.Read(ref _bytes);
-
     public void Add(Response response, TimeSpan took)
     {
-        Latency.Add(took);
-        Interlocked.Add(ref _bytes, response.Bytes);
-        if (!response.IsOk)
+        if (response.IsOk)
+        {
+            Latency.Add(took);
+        }
+        else
         {
             Interlocked.Increment(ref _failed);
         }

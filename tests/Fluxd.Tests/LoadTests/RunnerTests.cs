@@ -91,6 +91,27 @@ public sealed class RunnerTests
     }
 
     [Fact]
+    public void Latencies_are_of_what_went_well_and_failures_stand_beside_them()
+    {
+        var stats = new StepStats();
+        stats.Add(Response.Ok(1 << 20), TimeSpan.FromMilliseconds(10), TimeSpan.Zero);
+        stats.Add(Response.Fail("HTTP 503"), TimeSpan.FromSeconds(30), TimeSpan.Zero);
+        stats.Add(Response.Fail("HTTP 503"), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(1));
+        var step = ReportOf.Step("PUT", stats, TimeSpan.FromSeconds(2));
+        Assert.Equal((10, 10, 10), (step.P50Ms, step.P99Ms, step.MaxMs));
+        Assert.Equal([(0, 1, 1, 10), (1, 0, 1, 0)], step.Timeline.Select(second => (second.At, second.Count, second.Failed, second.MaxMs)));
+
+        var report = new LoadReport("t", DateTimeOffset.UnixEpoch, "m", 1, [new ScenarioReport("n", "q", "4 at once", 2, 1, new MemoryReport(1, 2, 1, 3), [step], [])]);
+        var html = HtmlReport.Of(report);
+        Assert.DoesNotContain("30000", html, StringComparison.Ordinal);
+        Assert.Contains("<title>1 failed</title>", html, StringComparison.Ordinal);
+        var text = TextReport.ToText(report).Split('\n');
+        Assert.Contains(text, line => line.Contains("n: 4 at once", StringComparison.Ordinal));
+        Assert.Contains(text, line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is ["PUT", "1", "2", "0.5", "0.5", "10.00", "10.00", "10.00"]);
+        Assert.Contains(text, line => line.Contains("PUT failed 2 times: HTTP 503", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void The_html_report_escapes_what_failed()
     {
         var stats = new StepStats();
