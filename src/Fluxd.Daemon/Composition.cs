@@ -99,7 +99,10 @@ internal sealed partial class Composition : IAsyncDisposable
             var trees = await TreeServices.OpenAsync(
                 new TreeParts(
                     store.Catalog, store.Contents, store.Disk, AccountView.Of(identity.Accounts), TimeProvider.System,
-                    () => StoreOpening.RetentionOf(config.Current.Store), SystemClock.IsSynchronised),
+                    () => StoreOpening.RetentionOf(config.Current.Store), SystemClock.IsSynchronised)
+                {
+                    RequireRoom = store.Space.RequireRoom,
+                },
                 ct);
             return new Composition(config, inherited, loggers, store, identity, trees);
         }

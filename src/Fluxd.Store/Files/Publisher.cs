@@ -24,9 +24,6 @@ internal sealed record Publication(ContentRef Content, long Author, long Now)
     /// <summary>The version before is kept in any case.</summary>
     public bool KeepsOld { get; init; }
 
-    /// <summary>Quota that the upload held for this.</summary>
-    public long Reserved { get; init; }
-
     public long ModifiedAt => Attributes?.ModifiedAt?.Nanoseconds ?? Now;
 }
 
@@ -47,7 +44,7 @@ internal static class Publisher
             throw new FluxException(FluxError.IsFolder, $"\"{target.PathInTree.Name}\" is not a file; choose another name.");
         }
 
-        Quotas.Charge(db, target.Mount, what.Content.Size - (target.Node?.Size ?? 0), target.Node is null ? 1 : 0, what.Reserved);
+        Quotas.Charge(db, target.Mount, what.Content.Size - (target.Node?.Size ?? 0), target.Node is null ? 1 : 0);
         db.KeepContent(what.Content.Id);
         var version = db.NextId("version");
         var published = target.Node is { } old ? Replace(db, old, target, version, what) : Insert(db, target, version, what);
@@ -123,11 +120,11 @@ internal static class Publisher
 
     /// <summary>
     /// The version before becomes the past, unless it is only a moment of the present: one that the same handle wrote,
-    /// or one that came within <see cref="FilesLimits.VersionSpacing"/> of the last one kept.
+    /// or one that came within <see cref="FilesLimits.VersionSpacing"/> of the last one kept and stood no longer itself.
     /// </summary>
     private static void EndVersion(CatalogTransaction db, NodeRow old, Publication what, long root)
     {
-        if (!what.KeepsOld && (old.Version == what.ReplacesVersion || IsTooSoon(db, old)))
+        if (!what.KeepsOld && (old.Version == what.ReplacesVersion || IsTooSoon(db, old, what.Now)))
         {
             using var drop = db.Sql("DELETE FROM version WHERE id = ?1").Bind(old.Version);
             drop.Run();
@@ -139,11 +136,12 @@ internal static class Publisher
         end.Run();
     }
 
-    private static bool IsTooSoon(CatalogReader db, NodeRow old)
+    private static bool IsTooSoon(CatalogReader db, NodeRow old, long now)
     {
+        // The longer of both counts: what was the file for a month is no moment, however soon it came after another.
         using var row = db.Sql("""
-            SELECT created - (SELECT max(created) FROM version WHERE node = ?1 AND replaced IS NOT NULL) FROM version WHERE id = ?2
-            """).Bind(old.Id).Bind(old.Version);
+            SELECT max(?3 - created, created - (SELECT max(created) FROM version WHERE node = ?1 AND replaced IS NOT NULL)) FROM version WHERE id = ?2
+            """).Bind(old.Id).Bind(old.Version).Bind(now);
         return row.RunScalar() is { } gap && gap < FilesLimits.VersionSpacing.Ticks * 100;
     }
 }

@@ -11,18 +11,17 @@ namespace Fluxd.Store.Files;
 /// </summary>
 internal static class Quotas
 {
-    /// <param name="reservedBefore">What this change had reserved for itself: given back with it.</param>
-    public static void Charge(CatalogTransaction db, Mount mount, long bytes, long files, long reservedBefore = 0)
+    /// <summary>What the change itself had reserved is given back before, by <see cref="Release"/>.</summary>
+    public static void Charge(CatalogTransaction db, Mount mount, long bytes, long files)
     {
         if (mount is { QuotaBytes: null, QuotaFiles: null })
         {
-            Count(db, mount.Root, bytes, files, reservedBefore);
+            Count(db, mount.Root, bytes, files);
             return;
         }
 
         var (held, count, reserved) = Of(db, mount.Root);
-        var others = Math.Max(0, reserved - reservedBefore);
-        if (bytes > 0 && mount.QuotaBytes is { } most && held + bytes + others > most)
+        if (bytes > 0 && mount.QuotaBytes is { } most && held + bytes + reserved > most)
         {
             throw Exceeded(mount, $"{most} bytes");
         }
@@ -32,7 +31,7 @@ internal static class Quotas
             throw Exceeded(mount, $"{mostFiles} files");
         }
 
-        Set(db, mount.Root, Math.Max(0, held + bytes), Math.Max(0, count + files), others);
+        Set(db, mount.Root, Math.Max(0, held + bytes), Math.Max(0, count + files), reserved);
     }
 
     /// <summary>Holds room for an upload on its way.</summary>
@@ -96,12 +95,12 @@ internal static class Quotas
     }
 
     /// <summary>Without a limit there is nothing to look at first.</summary>
-    private static void Count(CatalogTransaction db, long root, long bytes, long files, long reservedBefore)
+    private static void Count(CatalogTransaction db, long root, long bytes, long files)
     {
         using var count = db.Sql("""
             INSERT INTO usage(root, bytes, files, reserved) VALUES (?1, max(0, ?2), max(0, ?3), 0)
-            ON CONFLICT(root) DO UPDATE SET bytes = max(0, bytes + ?2), files = max(0, files + ?3), reserved = max(0, reserved - ?4)
-            """).Bind(root).Bind(bytes).Bind(files).Bind(reservedBefore);
+            ON CONFLICT(root) DO UPDATE SET bytes = max(0, bytes + ?2), files = max(0, files + ?3)
+            """).Bind(root).Bind(bytes).Bind(files);
         count.Run();
     }
 

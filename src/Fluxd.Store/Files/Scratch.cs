@@ -5,7 +5,8 @@ namespace Fluxd.Store.Files;
 
 /// <summary>Makes scratch files in <c>spool/</c>, which is emptied at start: nothing in it was promised to anybody.</summary>
 /// <param name="prefix">Keeps the names of several makers apart.</param>
-internal sealed class Spool(IDisk disk, string prefix = "")
+/// <param name="requireRoom">Throws NoSpace when so many bytes should not be written: scratch bytes fill a disk as any others do.</param>
+internal sealed class Spool(IDisk disk, string prefix = "", Action<long>? requireRoom = null)
 {
     private const string Folder = "spool";
     private long _next;
@@ -27,7 +28,7 @@ internal sealed class Spool(IDisk disk, string prefix = "")
         try
         {
             disk.Remove(path);
-            return new Scratch(file);
+            return new Scratch(file, requireRoom);
         }
         catch
         {
@@ -38,12 +39,13 @@ internal sealed class Spool(IDisk disk, string prefix = "")
 }
 
 /// <summary>Bytes written out of order, at their own offsets in a sparse file, and a map of which are there. One caller at a time.</summary>
-internal sealed class Scratch(IDiskFile file) : IDisposable
+internal sealed class Scratch(IDiskFile file, Action<long>? requireRoom = null) : IDisposable
 {
     public ExtentMap Map { get; } = new();
 
     public void Write(long offset, ReadOnlySpan<byte> data)
     {
+        requireRoom?.Invoke(data.Length);
         try
         {
             file.Write(data, offset);

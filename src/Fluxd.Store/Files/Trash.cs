@@ -24,7 +24,7 @@ internal static class Trash
     {
         NodeTable.Detach(db, old, now);
         Quotas.Charge(db, mount, -old.Size, -1);
-        using var end = db.Sql("UPDATE version SET replaced = ?2, root = ?3 WHERE id = ?1").Bind(old.Version).Bind(now).Bind(mount.Root);
+        using var end = db.Sql("UPDATE version SET replaced = ?2, root = ?3, mtime = ?4 WHERE id = ?1").Bind(old.Version).Bind(now).Bind(mount.Root).Bind(old.ModifiedAt);
         end.Run();
     }
 

@@ -12,14 +12,18 @@ namespace Fluxd.Store.Files;
 /// <summary>What the trees stand on.</summary>
 /// <param name="IsClockSynchronised">Nothing expires while it says no.</param>
 internal sealed record TreeParts(
-    SqliteCatalog Catalog, IContents Contents, IDisk Disk, AccountView Accounts, TimeProvider Clock, Func<RetentionPolicy> Retention, Func<bool> IsClockSynchronised);
+    SqliteCatalog Catalog, IContents Contents, IDisk Disk, AccountView Accounts, TimeProvider Clock, Func<RetentionPolicy> Retention, Func<bool> IsClockSynchronised)
+{
+    /// <summary>Throws NoSpace when so many bytes should not be written.</summary>
+    public Action<long>? RequireRoom { get; init; }
+}
 
 /// <summary>The trees, put together: what frontends get from the store. Owns nothing of what it stands on.</summary>
 internal sealed class TreeServices
 {
     private TreeServices(TreeParts parts, ChangeSignal signal)
     {
-        var spool = new Spool(parts.Disk);
+        var spool = new Spool(parts.Disk, requireRoom: parts.RequireRoom);
         spool.Clear();
         var sessions = new UploadSessions();
         var trees = new Trees(parts.Catalog, parts.Accounts, new ChangeLog(signal), parts.Clock) { UploadLife = () => parts.Retention().KeepUploads };

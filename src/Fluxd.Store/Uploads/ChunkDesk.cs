@@ -19,6 +19,9 @@ internal sealed class ChunkDesk(Spool spool, Ticket ticket) : IDisposable
 
     public long UsedAt { get; set; }
 
+    /// <summary>What was put and is in no content yet.</summary>
+    public long PutBytes { get; private set; }
+
     public bool HasPut(ChunkHash chunk) => _put.ContainsKey(chunk);
 
     public int LengthOfPut(ChunkHash chunk) => _put[chunk].Length;
@@ -49,15 +52,17 @@ internal sealed class ChunkDesk(Spool spool, Ticket ticket) : IDisposable
         }
 
         _put.Add(chunk, (_sheet, _sheet.Add(bytes), bytes.Length));
+        PutBytes += bytes.Length;
     }
 
-    public byte[] Read(ChunkHash chunk)
+    /// <param name="bytes">As many as the chunk has.</param>
+    public void Read(ChunkHash chunk, Span<byte> bytes)
     {
-        var (sheet, at, length) = _put[chunk];
-        var bytes = new byte[length];
-        return sheet.Read(at, bytes) == length
-            ? bytes
-            : throw new FluxException(FluxError.Corrupt, "A chunk that was sent can't be read back; send it again.");
+        var (sheet, at, _) = _put[chunk];
+        if (sheet.Read(at, bytes) != bytes.Length)
+        {
+            throw new FluxException(FluxError.Corrupt, "A chunk that was sent can't be read back; send it again.");
+        }
     }
 
     /// <summary>The caller holds the file's content until now.</summary>
@@ -83,6 +88,7 @@ internal sealed class ChunkDesk(Spool spool, Ticket ticket) : IDisposable
         {
             if (_put.Remove(chunk, out var place))
             {
+                PutBytes -= place.Length;
                 place.Sheet.Remove();
                 if (place.Sheet != _sheet)
                 {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using Fluxd.Core;
 using Fluxd.Core.Accounts;
@@ -61,15 +62,48 @@ internal sealed class ChunkUploads(Trees trees, UploadStore uploads, IContents c
             throw FluxException.Invalid("The bytes don't have the hash that was named; read them again.");
         }
 
-        await trees.ReadAsync(who, (view, db) => UploadStore.StillOpen(UploadStore.Own(view, db, id)), ct);
+        var row = await trees.ReadAsync(who, (view, db) => UploadStore.StillOpen(UploadStore.Own(view, db, id)), ct);
         await AtDeskAsync(
             id,
-            desk =>
+            async desk =>
             {
-                desk.Put(chunk, bytes.Span);
-                return Task.FromResult(true);
+                if (!desk.HasPut(chunk))
+                {
+                    await RequireQuotaAsync(who, row, desk.PutBytes + bytes.Length, ct);
+                    desk.Put(chunk, bytes.Span);
+                }
+
+                return true;
             },
             ct);
+    }
+
+    /// <summary>Bytes that are in no file yet fill the disk too: they count against what the upload has reserved.</summary>
+    private async Task RequireQuotaAsync(Principal who, UploadRow row, long ahead, CancellationToken ct)
+    {
+        if (row.Size is { } size)
+        {
+            if (ahead > Math.Max(size, ChunkSizes.LargestChunk) * UploadLimits.PutSizesMax)
+            {
+                throw new FluxException(FluxError.Busy, "More was sent ahead than the upload has bytes; append what is there, then send more.");
+            }
+        }
+        else if (ahead > row.Reserved)
+        {
+            await trees.WriteAsync(
+                who,
+                (view, db) =>
+                {
+                    var now = UploadStore.StillOpen(UploadStore.Own(view, db, row.Id));
+                    var mount = UploadStore.MountOf(view, now.Root);
+                    var lacks = Math.Max(0, ahead - now.Reserved);
+                    var more = Math.Max(lacks, Math.Min(UploadLimits.PutReserveBytes, Quotas.Free(db, mount)));
+                    Quotas.Reserve(db, mount, more);
+                    UploadTable.Update(db, now with { Reserved = now.Reserved + more });
+                    return true;
+                },
+                ct);
+        }
     }
 
     public async Task<RecipeAppend> AppendAsync(Principal who, UploadId id, long offset, IReadOnlyList<ChunkRef> recipe, CancellationToken ct)
@@ -116,7 +150,17 @@ internal sealed class ChunkUploads(Trees trees, UploadStore uploads, IContents c
     {
         if (desk.HasPut(step.Hash))
         {
-            await writer.WriteAsync(desk.Read(step.Hash), ct);
+            var put = ArrayPool<byte>.Shared.Rent(step.Length);
+            try
+            {
+                desk.Read(step.Hash, put.AsSpan(0, step.Length));
+                await writer.WriteAsync(put.AsMemory(0, step.Length), ct);
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(put);
+            }
+
             return;
         }
 

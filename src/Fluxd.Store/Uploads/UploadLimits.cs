@@ -12,8 +12,14 @@ internal static class UploadLimits
     /// <summary>Sessions that one concatenation names.</summary>
     public const int ConcatenatedMax = 10_000;
 
-    /// <summary>Chunks that were put and not yet named by a recipe, of one session: some 4 GiB of fine chunks in a scratch file.</summary>
+    /// <summary>Chunks that were put and not yet named by a recipe, of one session: some 100 bytes of memory each.</summary>
     public const int PutChunksMax = 65_536;
+
+    /// <summary>Their bytes, in sizes of the upload: what a client sent before it was killed may lie beside what it sends now.</summary>
+    public const int PutSizesMax = 2;
+
+    /// <summary>Quota that an upload of unknown size takes ahead for them: one transaction for hundreds of chunks.</summary>
+    public const long PutReserveBytes = 64 << 20;
 
     /// <summary>What one scratch file of put chunks takes: room comes back in steps of this size while a client sends ahead of its recipes.</summary>
     public const int SheetBytes = 32 << 20;

@@ -48,6 +48,18 @@ internal sealed class UploadSessions
         return hold;
     }
 
+    /// <summary>Sessions that somebody writes now.</summary>
+    internal int Count
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _sessions.Count;
+            }
+        }
+    }
+
     internal void Leave(UploadId id, Session session)
     {
         lock (_lock)

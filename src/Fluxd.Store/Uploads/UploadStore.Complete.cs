@@ -120,11 +120,17 @@ internal sealed partial class UploadStore
         var terms = UploadTerms.Parse(row.Request);
         var target = TargetOf(view, db, row, terms);
         Publisher.Check(terms.Precondition, target.Node);
+
+        // From the tree that it was taken from: the target may lie in another by now.
+        if (row.Reserved > 0)
+        {
+            Quotas.Release(db, row.Root, row.Reserved);
+        }
+
         var node = Publisher.Publish(db, trees.Log, target, new Publication(content, view.User.Id, trees.Now)
         {
             Attributes = terms.Attributes,
             ModeIfNew = terms.Mode ?? Publisher.FileMode,
-            Reserved = row.Reserved,
         });
         return Show(view, db, Finish(db, row with
         {

@@ -128,12 +128,14 @@ internal sealed class UploadWriter : IUploadWriter
         _stream ??= _contents.Begin(_scope);
         var digest = _digest?.Current();
         var result = await _stream.SealAsync((db, content) => publish(db, content, digest), ct);
+        _hold.WhenFenced(null);
         await CloseAsync();
         return result;
     }
 
     public async ValueTask DisposeAsync()
     {
+        using var hold = _hold;
         if (_ended)
         {
             return;
@@ -156,8 +158,6 @@ internal sealed class UploadWriter : IUploadWriter
         {
             // Fenced, cancelled, or the store is read-only: what was told durable is, and nothing else was promised.
         }
-
-        _hold.Dispose();
     }
 
     private async ValueTask StreamAsync(ReadOnlyMemory<byte> data, CancellationToken ct)

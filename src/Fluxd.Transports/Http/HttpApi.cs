@@ -88,7 +88,6 @@ public sealed partial class HttpApi : IDisposable
 
     public void Dispose()
     {
-        Events.Dispose();
         ChecksummedParts.Dispose();
     }
 
@@ -234,7 +233,7 @@ public sealed partial class HttpApi : IDisposable
         }
         catch (Exception error) when (IsGone(http, error))
         {
-            exchange?.Transfer?.End(IsStopping(http) ? "server closed: it is stopping" : ClientClosed);
+            exchange?.Transfer?.End(Stopping(http).IsCancellationRequested ? "server closed: it is stopping" : ClientClosed);
             if (!http.Response.HasStarted)
             {
                 http.Response.StatusCode = StatusCodes.Status499ClientClosedRequest; // nobody gets it; the log tells it
@@ -263,8 +262,9 @@ public sealed partial class HttpApi : IDisposable
     };
 
     /// <summary>Kestrel cuts what runs longer than the drain in the same way as clients do.</summary>
-    private static bool IsStopping(HttpContext http) =>
-        http.RequestServices?.GetService<IHostApplicationLifetime>()?.ApplicationStopping.IsCancellationRequested ?? false;
+    /// <summary>Cancelled when its host stops: what only waits must not hold that up.</summary>
+    internal static CancellationToken Stopping(HttpContext http) =>
+        http.RequestServices?.GetService<IHostApplicationLifetime>()?.ApplicationStopping ?? CancellationToken.None;
 
     private async Task FailAsync(HttpContext http, Exchange? exchange, Exception error)
     {

@@ -1,3 +1,4 @@
+using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
 using Fluxd.Store;
@@ -28,7 +29,13 @@ internal sealed class TestTrees : IAsyncDisposable
         PackStore.CreateFolders(disk);
         Packs = new PackStore(disk, StoreManifest.CreateNew().Identity);
         Catalog = SqliteCatalog.Open(new CatalogOptions(Path.Combine(_folder.FullName, "catalog.db"), Clock) { Create = true, Packs = Packs, PackBytes = packBytes });
-        Spool = new Spool(disk);
+        Spool = new Spool(disk, requireRoom: _ =>
+        {
+            if (!HasRoom)
+            {
+                throw new FluxException(FluxError.NoSpace, "The disk is nearly full.");
+            }
+        });
         Spool.Clear();
         Contents = new ContentStore(Catalog, Packs, CompressionMode.Auto, Spool);
         var signal = new ChangeSignal(0);
@@ -76,6 +83,9 @@ internal sealed class TestTrees : IAsyncDisposable
     public RetentionPolicy Policy { get; set; } = new();
 
     public bool IsClockSynchronised { get; set; } = true;
+
+    /// <summary>For what is written out of order or sent ahead.</summary>
+    public bool HasRoom { get; set; } = true;
 
     public SpaceInfo Space { get; set; } = new(1L << 40, 1L << 40, 1L << 32, 1L << 32);
 

@@ -55,40 +55,47 @@ internal sealed class StoreBackup(string store, string catalogPath)
         }
     }
 
-    private static List<(long Pack, long Length)> ReadPacks(string catalog)
+    private static List<(long Pack, long Length, bool IsOpen)> ReadPacks(string catalog)
     {
-        var packs = new List<(long, long)>();
+        var packs = new List<(long, long, bool)>();
         using var copy = Database.Open(catalog, raw.SQLITE_OPEN_READONLY);
-        using var rows = copy.Sql("SELECT id, len FROM pack WHERE state <> 2 ORDER BY id");
+        using var rows = copy.Sql("SELECT id, len, state FROM pack WHERE state <> 2 ORDER BY id");
         while (rows.Step())
         {
-            packs.Add((rows.Long(0), rows.Long(1)));
+            packs.Add((rows.Long(0), rows.Long(1), rows.Long(2) == 0));
         }
 
         return packs;
     }
 
-    private BackupReport CopyPacks(string target, List<(long Pack, long Length)> packs, Action<long, long> progress, CancellationToken ct)
+    private BackupReport CopyPacks(string target, List<(long Pack, long Length, bool IsOpen)> packs, Action<long, long> progress, CancellationToken ct)
     {
         var report = new BackupReport(0, 0, 0, 0, 0);
         var (done, all) = (0L, packs.Sum(pack => pack.Length));
-        foreach (var (pack, length) in packs)
+        foreach (var (pack, length, isOpen) in packs)
         {
             progress(done, all);
             done += length;
             ct.ThrowIfCancellationRequested();
             var (from, to) = (Path.Combine(store, PackLayout.PathOf(pack)), Path.Combine(target, PackLayout.PathOf(pack)));
-            if (File.Exists(to) && new FileInfo(to).Length >= length && new FileInfo(to).Length == new FileInfo(from).Length)
+            var size = isOpen ? length : new FileInfo(from).Length;
+            if (File.Exists(to) && new FileInfo(to).Length == size)
             {
                 report = report with { PacksKept = report.PacksKept + 1 };
                 continue;
             }
 
-            // A pack that is open grows on; what the catalogue's copy needs of it is there already.
             File.Copy(from, to + ".new", overwrite: true);
             if (new FileInfo(to + ".new").Length < length)
             {
                 throw new FluxException(FluxError.Corrupt, string.Create(CultureInfo.InvariantCulture, $"Pack {pack:x16} is shorter than what was committed; run fluxctl store fsck."));
+            }
+
+            // A pack that was open goes on growing. Commits beyond the catalogue's copy are left out of all such packs alike:
+            // each was copied at another moment, and a log with a gap is a damaged one.
+            using (var copy = File.OpenHandle(to + ".new", FileMode.Open, FileAccess.Write))
+            {
+                RandomAccess.SetLength(copy, Math.Min(size, RandomAccess.GetLength(copy)));
             }
 
             Durable.Sync(to + ".new");

@@ -7,9 +7,8 @@ using Fluxd.Transports.Http.Wire;
 namespace Fluxd.Transports.Http.Feed;
 
 /// <summary>Server-sent events over the change feed. A stream resumes by Last-Event-ID on any node: no state is kept for it.</summary>
-internal sealed class EventStreams(HttpServices services) : IDisposable
+internal sealed class EventStreams(HttpServices services)
 {
-    private readonly CancellationTokenSource _stopping = new();
     private readonly System.Collections.Concurrent.ConcurrentDictionary<string, int> _devices = new();
     private int _open;
 
@@ -17,12 +16,6 @@ internal sealed class EventStreams(HttpServices services) : IDisposable
 
     /// <summary>Distinct credentials that listen.</summary>
     public int Devices => _devices.Count;
-
-    public void Dispose()
-    {
-        _stopping.Cancel();
-        _stopping.Dispose();
-    }
 
     public async Task RunAsync(Exchange x, long cursor, CancellationToken ct)
     {
@@ -34,12 +27,13 @@ internal sealed class EventStreams(HttpServices services) : IDisposable
 
         var device = $"{x.Who.UserId}/{x.Who.CredentialId}/{x.Peer.Address}";
         _devices.AddOrUpdate(device, 1, (_, n) => n + 1);
+        var stopping = HttpApi.Stopping(x.Http);
         try
         {
-            using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct, _stopping.Token);
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct, stopping);
             await StreamAsync(x, cursor, stop.Token);
         }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
             // The daemon stops: the client comes back with its Last-Event-ID.
         }

@@ -45,11 +45,21 @@ internal static class FeedRoutes
     private static async Task<ChangePage> LongPollAsync(Exchange x, long cursor, int limit, TimeSpan time, CancellationToken ct)
     {
         var deadline = x.Services.Clock.GetUtcNow() + time;
+        var stopping = HttpApi.Stopping(x.Http);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct, stopping);
         while (true)
         {
             var left = deadline - x.Services.Clock.GetUtcNow();
-            if (left <= TimeSpan.Zero || !await x.Api.Events.WaitAsync(cursor, left, ct))
+            try
             {
+                if (left <= TimeSpan.Zero || !await x.Api.Events.WaitAsync(cursor, left, stop.Token))
+                {
+                    return new ChangePage([], cursor, false);
+                }
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested && !ct.IsCancellationRequested)
+            {
+                // The client asks the next daemon.
                 return new ChangePage([], cursor, false);
             }
 

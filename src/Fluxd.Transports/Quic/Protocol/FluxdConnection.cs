@@ -18,6 +18,7 @@ internal sealed partial class FluxdConnection(MultiplexedConnectionContext trans
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _gate = new();
     private readonly HashSet<Task> _running = [];
+    private readonly CancellationTokenSource _stopping = new();
     private int _isAuthenticating;
     private bool _isStopping;
     private IDisposable? _session;
@@ -29,6 +30,9 @@ internal sealed partial class FluxdConnection(MultiplexedConnectionContext trans
 
     /// <summary>After <see cref="StopAccepting"/>: ends when nothing runs any more.</summary>
     public Task Idle => _idle.Task;
+
+    /// <summary>Cancelled by <see cref="StopAccepting"/>: what only waits must not hold a stop up.</summary>
+    public CancellationToken Stopping => _stopping.Token;
 
     public async Task RunAsync()
     {
@@ -111,6 +115,8 @@ internal sealed partial class FluxdConnection(MultiplexedConnectionContext trans
             _isStopping = true;
             EndWhenIdle();
         }
+
+        _stopping.Cancel();
     }
 
     private void EndWhenIdle()

@@ -354,6 +354,7 @@ internal sealed partial class FluxdStream
     private async Task EventsAsync(ReadOnlyMemory<byte> fields, Principal who, CancellationToken ct)
     {
         var feed = connection.Services.Feed;
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(ct, connection.Stopping);
         var asked = new FrameReader(fields.Span).I64();
         var cursor = asked < 0 ? feed.Head : asked;
         while (true)
@@ -374,7 +375,7 @@ internal sealed partial class FluxdStream
 
             if (!page.HasMore)
             {
-                await feed.WaitAsync(cursor, ct);
+                await feed.WaitAsync(cursor, stop.Token);
                 who = await connection.PrincipalAsync(ct);
             }
         }

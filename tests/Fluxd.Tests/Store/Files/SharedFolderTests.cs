@@ -85,6 +85,29 @@ public sealed class SharedFolderTests : TreesFixture
     }
 
     [Fact(Timeout = TimeoutMs)]
+    public async Task What_an_upload_had_reserved_goes_back_to_the_tree_that_it_was_taken_from()
+    {
+        Share(FolderAccess.Write);
+        Trees.Change(Anna, user => user with { QuotaBytes = 10 });
+        await Folder("/home");
+        await Folder("/team/folder");
+        await Trees.Files.MakeSymlinkAsync(Anna, P("/here"), "/home"u8.ToArray(), Ct);
+        var upload = await Trees.Uploads.CreateAsync(Anna, new UploadRequest { Target = P("/here/f"), Size = 8 }, Ct);
+        await using (var writer = await Trees.Uploads.OpenAsync(Anna, upload.Id, Ct))
+        {
+            await writer.WriteAsync(new byte[8], Ct);
+            await writer.FlushAsync(Ct);
+        }
+
+        Assert.Equal(2, (await Trees.Files.SpaceAsync(Anna, FilePath.Root, Ct)).BytesFree);
+        await Remove("/here");
+        await Trees.Files.MakeSymlinkAsync(Anna, P("/here"), "/team/folder"u8.ToArray(), Ct);
+        await Trees.Uploads.CompleteAsync(Anna, upload.Id, Ct);
+        Assert.Equal(["f"], await Names("/team/folder", Bert));
+        Assert.Equal(10, (await Trees.Files.SpaceAsync(Anna, FilePath.Root, Ct)).BytesFree);
+    }
+
+    [Fact(Timeout = TimeoutMs)]
     public async Task The_tops_themselves_stay()
     {
         Share(FolderAccess.Write);

@@ -31,6 +31,8 @@ public sealed class VersionTests : TreesFixture
     public async Task An_editor_that_saves_by_renaming_keeps_the_history()
     {
         await Put("/a", "one");
+        var set = FileTime.FromSeconds(1_000_000, 7);
+        await Trees.Files.SetAttributesAsync(Anna, P("/a"), new AttributeChange { ModifiedAt = set }, followLink: true, Ct);
         Clock.Advance(TimeSpan.FromHours(1));
         await Put("/a.tmp", "two");
         await Trees.Files.RenameAsync(Anna, P("/a.tmp"), P("/a"), replace: true, Ct);
@@ -39,6 +41,7 @@ public sealed class VersionTests : TreesFixture
         await Trees.Files.RenameAsync(Anna, P("/a.tmp"), P("/a"), replace: true, Ct);
         var versions = await Trees.Versions.ListAsync(Anna, P("/a"), Ct);
         Assert.Equal([5L, 3L, 3L], versions.Select(version => version.Size));
+        Assert.Equal(set, versions[2].ModifiedAt);
         await Trees.Versions.RestoreAsync(Anna, P("/a"), versions[2].Version, Ct);
         Assert.Equal("one", await Get("/a"));
     }
@@ -53,6 +56,20 @@ public sealed class VersionTests : TreesFixture
         }
 
         Assert.InRange((await Trees.Versions.ListAsync(Anna, P("/a"), Ct)).Count, 6, 8);
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task What_stood_for_long_is_kept_however_soon_it_came_after_another()
+    {
+        await Put("/a", "draft");
+        Clock.Advance(TimeSpan.FromMinutes(5));
+        await Put("/a", "final");
+        Clock.Advance(TimeSpan.FromDays(30));
+        await Put("/a", "next year's");
+        var versions = await Trees.Versions.ListAsync(Anna, P("/a"), Ct);
+        Assert.Equal([11L, 5L, 5L], versions.Select(version => version.Size));
+        await using var past = await Trees.Versions.OpenAsync(Anna, P("/a"), versions[1].Version, Ct);
+        Assert.Equal("final", await Text(past));
     }
 
     [Fact(Timeout = TimeoutMs)]

@@ -1,6 +1,9 @@
 using Fluxd.Core;
+using Fluxd.Core.Files;
+using Fluxd.Core.Uploads;
 using Fluxd.Store;
 using Fluxd.Store.Upkeep.Copies;
+using Fluxd.Testing;
 using Xunit;
 
 namespace Fluxd.Tests.Store.Upkeep;
@@ -61,6 +64,49 @@ public sealed class BackupTests : UpkeepFixture
             {
                 await Put($"/w{i}", Noise(1_000 + i, 150_000));
             }
+        }
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task Commits_that_came_while_packs_were_copied_leave_no_gap_in_the_backups_log()
+    {
+        // Two uploads large enough for lanes of their own, so that packs of several lanes are open.
+        await using (var one = await Begin("/one"))
+        await using (var two = await Begin("/two"))
+        {
+            await Extend(one, 27 << 20);
+            await Extend(two, 27 << 20);
+            Assert.InRange(await Store.Catalog.ReadAsync(db => db.Scalar("SELECT count(*) FROM pack WHERE state = 0") ?? 0, Ct), 2, 5);
+
+            // Between the copies of two packs both get a commit: one copy is from before it, the other from after.
+            var copied = 0;
+            await new StoreBackup(Home, Store.CatalogFile).RunAsync(
+                At("backup"),
+                (_, _) =>
+                {
+                    copied++;
+                    Extend(one, 50_000).GetAwaiter().GetResult();
+                    Extend(two, 50_000).GetAwaiter().GetResult();
+                },
+                Ct);
+            Assert.InRange(copied, 2, int.MaxValue);
+        }
+
+        StoreRestore.Run(At("backup"), At("restored"));
+        await Reopen(At("restored"));
+        Assert.Null(Store.Fault);
+        await IsClean();
+
+        async Task<IUploadWriter> Begin(string path)
+        {
+            var upload = await Trees.Uploads.CreateAsync(People.Anna, new UploadRequest { Target = FilePath.Parse(path) }, Ct);
+            return await Trees.Uploads.OpenAsync(People.Anna, upload.Id, Ct);
+        }
+
+        static async Task Extend(IUploadWriter upload, int count)
+        {
+            await upload.WriteAsync(Noise((int)upload.Offset + count, count), Ct);
+            await upload.FlushAsync(Ct);
         }
     }
 

@@ -58,6 +58,78 @@ public sealed class ChunkUploadTests : TreesFixture
         Assert.Equal(chunks.SelectMany(chunk => chunk).ToArray(), await ReadAll("/b"));
     }
 
+    [Fact(Timeout = TimeoutMs)]
+    public async Task What_is_sent_ahead_counts_against_the_quota_until_it_is_used_or_let_go()
+    {
+        Trees.Change(Anna, user => user with { QuotaBytes = 3_000_000 });
+        var upload = await Trees.Uploads.CreateAsync(Anna, new UploadRequest { Target = P("/b") }, Ct);
+        var chunks = Enumerable.Range(0, 4).Select(i => RandomBytes(1_000_000, i)).ToList();
+        foreach (var chunk in chunks.Take(3))
+        {
+            await Trees.Chunks.PutAsync(Anna, upload.Id, ChunkHash.Of(chunk), chunk, Ct);
+        }
+
+        Assert.Equal(0, (await Trees.Files.SpaceAsync(Anna, FilePath.Root, Ct)).BytesFree);
+        await Fails(FluxError.QuotaExceeded, () => Trees.Chunks.PutAsync(Anna, upload.Id, ChunkHash.Of(chunks[3]), chunks[3], Ct));
+        await Trees.Chunks.PutAsync(Anna, upload.Id, ChunkHash.Of(chunks[0]), chunks[0], Ct); // is there already
+        Assert.Equal(3_000_000, (await Trees.Chunks.AppendAsync(Anna, upload.Id, 0, [.. chunks.Take(3).Select(chunk => new ChunkRef(ChunkHash.Of(chunk), chunk.Length))], Ct)).DurableOffset);
+        await Trees.Uploads.CompleteAsync(Anna, upload.Id, Ct);
+        await Remove("/b");
+        Assert.Equal(3_000_000, (await Trees.Files.SpaceAsync(Anna, FilePath.Root, Ct)).BytesFree);
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task Nothing_of_an_upload_stays_in_memory_when_it_is_done_or_was_taken_over()
+    {
+        for (var i = 0; i < 3; i++)
+        {
+            var upload = await Trees.Uploads.CreateAsync(Anna, new UploadRequest { Target = P($"/{i}") }, Ct);
+            await using (var first = await Trees.Uploads.OpenAsync(Anna, upload.Id, Ct))
+            {
+                await first.WriteAsync(new byte[100_000], Ct);
+                await using var second = await Trees.Uploads.OpenAsync(Anna, upload.Id, Ct);
+                await second.WriteAsync(new byte[100_000], Ct);
+                Assert.Equal(1, Trees.Sessions.Count);
+            }
+
+            await Trees.Uploads.CompleteAsync(Anna, upload.Id, Ct);
+        }
+
+        Assert.Equal(0, Trees.Sessions.Count);
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task No_more_is_sent_ahead_than_the_upload_can_need()
+    {
+        var upload = await Trees.Uploads.CreateAsync(Anna, new UploadRequest { Target = P("/b"), Size = 4 << 20 }, Ct);
+        for (var i = 0; i < 2; i++)
+        {
+            await Put(i);
+        }
+
+        await Fails(FluxError.Busy, () => Put(2));
+
+        Task Put(int seed)
+        {
+            var chunk = RandomBytes(4 << 20, seed);
+            return Trees.Chunks.PutAsync(Anna, upload.Id, ChunkHash.Of(chunk), chunk, Ct);
+        }
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_disk_that_is_nearly_full_takes_nothing_ahead_either()
+    {
+        var upload = await Trees.Uploads.CreateAsync(Anna, new UploadRequest { Target = P("/b") }, Ct);
+        var chunk = RandomBytes(1000, 1);
+        await Trees.Chunks.PutAsync(Anna, upload.Id, ChunkHash.Of(chunk), chunk, Ct);
+        Trees.HasRoom = false;
+        await Fails(FluxError.NoSpace, () => Trees.Chunks.PutAsync(Anna, upload.Id, ChunkHash.Of([7]), new byte[] { 7 }, Ct));
+        await using var file = await Trees.Files.OpenAsync(Anna, P("/c"), new OpenRequest { Access = OpenAccess.Write, Create = true }, Ct);
+        await Fails(FluxError.NoSpace, () => file.WriteAsync(1_000_000, chunk, Ct).AsTask());
+        Trees.HasRoom = true;
+        await Trees.Chunks.PutAsync(Anna, upload.Id, ChunkHash.Of([7]), new byte[] { 7 }, Ct);
+    }
+
     private static byte[] RandomBytes(int length, int seed)
     {
         var bytes = new byte[length];
