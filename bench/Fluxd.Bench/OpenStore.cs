@@ -25,8 +25,9 @@ internal sealed class OpenStore : IAsyncDisposable
     internal TreeServices Trees { get; }
 
     /// <summary>Makes the store where there is none.</summary>
-    internal static async Task<OpenStore> OpenAsync(string path, CompressionMode compression = CompressionMode.Auto)
+    internal static async Task<OpenStore> OpenAsync(string path, CompressionMode compression = CompressionMode.Auto, RetentionPolicy? policy = null)
     {
+        policy ??= new RetentionPolicy();
         var options = new StoreOptions { Path = path, Compression = compression };
         if (!File.Exists(Path.Combine(path, StoreManifest.FileName)))
         {
@@ -37,7 +38,7 @@ internal sealed class OpenStore : IAsyncDisposable
         var user = new UserInfo { Id = User, Name = "anna", State = UserState.Active };
         var accounts = new AccountView(_ => user, _ => []); // one and the same until it changes, as the daemon's
         var trees = await TreeServices.OpenAsync(
-            new TreeParts(store.Catalog, store.Contents, store.Disk, accounts, TimeProvider.System, () => new RetentionPolicy(), () => true), CancellationToken.None);
+            new TreeParts(store.Catalog, store.Contents, store.Disk, accounts, TimeProvider.System, () => policy, () => true), CancellationToken.None);
         return new OpenStore(store, trees);
     }
 

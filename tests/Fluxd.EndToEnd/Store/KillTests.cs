@@ -36,18 +36,20 @@ public sealed class KillTests(ITestOutputHelper output) : IDisposable
         var random = new Random(seed);
         for (var kill = 0; kill < KillsEach; kill++)
         {
-            await RunUntilKilled(seed + kill, random.Next(5, 120));
+            await RunUntilKilled(seed + kill, random.Next(5, 120), LiveClients.HasBig(seed + kill) ? random.Next(1, 4) : 0);
             await CheckAsync($"seed {seed}, kill {kill}");
         }
 
         Assert.True(_ledger.Answers > KillsEach * 5);
+        Assert.Contains(_ledger.Files.Keys, LiveClients.IsBig);
         await using var store = await OpenStore.OpenAsync(StorePath);
         var report = await new StoreCheck(store.Store.CatalogFile, store.Store.Packs).RunAsync(readData: true, CancellationToken.None);
         Assert.DoesNotContain(report.Findings, finding => finding.IsDamage);
     }
 
     /// <summary>By a number of answers, not by a time: the same on a slow machine.</summary>
-    private async Task RunUntilKilled(int seed, int answers)
+    /// <param name="bigParts">And not before the big upload was told durable so often.</param>
+    private async Task RunUntilKilled(int seed, int answers, int bigParts)
     {
         var start = new ProcessStartInfo("dotnet")
         {
@@ -69,9 +71,10 @@ public sealed class KillTests(ITestOutputHelper output) : IDisposable
             foreach (var line in lines[..^1])
             {
                 _ledger.Read(line);
+                bigParts -= line.Split(' ') is ["part", _, var name, ..] && LiveClients.IsBig(name) ? 1 : 0;
             }
 
-            if (!killed && _ledger.Answers >= until)
+            if (!killed && _ledger.Answers >= until && bigParts <= 0)
             {
                 process.Kill();
                 killed = true;

@@ -5,6 +5,7 @@ using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Files;
 using Fluxd.Store.Upkeep.Copies;
 using Fluxd.Store.Upkeep.Gc;
+using Fluxd.Testing;
 using Fluxd.Testing.Disk;
 using Fluxd.Tests.Store.Content;
 using Xunit;
@@ -25,6 +26,12 @@ internal sealed class Ledger
 
     /// <summary>Upload sessions that are open: all their bytes, and how many of them were told durable.</summary>
     internal Dictionary<UploadId, (byte[] Whole, int Durable)> Sessions { get; } = [];
+
+    /// <summary>Those of <see cref="Sessions"/> that are sent as recipes.</summary>
+    internal HashSet<UploadId> Deltas { get; } = [];
+
+    /// <summary>Moves when a workload says so, and stands while the machine is off.</summary>
+    internal ManualTime Clock { get; } = new();
 
     /// <summary>Runs one operation between asking and answer.</summary>
     internal Task Do(string name, byte[]? bytes, Func<Task> operation) => Do(new Dictionary<string, byte[]?> { [name] = bytes }, operation);

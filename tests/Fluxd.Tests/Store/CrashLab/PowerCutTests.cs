@@ -14,7 +14,7 @@ public sealed class PowerCutTests(ITestOutputHelper output)
     private const int TimeoutMs = 1_200_000;
 
     private static int PointsEach =>
-        int.TryParse(Environment.GetEnvironmentVariable("FLUXD_CRASH_POINTS"), NumberStyles.None, CultureInfo.InvariantCulture, out var set) ? set / 3 : 400;
+        int.TryParse(Environment.GetEnvironmentVariable("FLUXD_CRASH_POINTS"), NumberStyles.None, CultureInfo.InvariantCulture, out var set) ? set / 4 : 300;
 
     private static async Task OneAfterTheOther(TestStore store, Ledger ledger)
     {

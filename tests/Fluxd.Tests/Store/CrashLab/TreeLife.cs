@@ -2,43 +2,50 @@ using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
 using Fluxd.Core.Uploads;
+using Fluxd.Store.Disk;
 using Fluxd.Store.Files;
 using Fluxd.Store.Upkeep.Check;
 using Fluxd.Testing;
 using Fluxd.Tests.Store.Content;
+using Fluxd.Tests.Store.Uploads;
 using Xunit;
 
 namespace Fluxd.Tests.Store.CrashLab;
 
 /// <summary>
 /// A user's life with a store, through the services that frontends have: files made, replaced, changed in the middle,
-/// renamed, copied, removed and restored, folders moved and removed whole, uploads with parts out of order.
+/// renamed, copied, removed and restored, folders moved and removed whole, uploads with parts out of order. Then time goes
+/// by: versions are thinned, the trash and what nobody finished expire, garbage is collected, while an upload lives on
+/// pieces of a file that is gone.
 /// </summary>
 internal sealed class TreeLife
 {
     private static readonly CancellationToken Ct = CancellationToken.None;
 
+    private static readonly RetentionPolicy s_policy = new() { Keep = TimeSpan.FromDays(3), KeepUploads = TimeSpan.FromDays(7) };
+
+    private readonly TestStore _store;
     private readonly TreeServices _trees;
     private readonly Ledger _ledger;
 
-    private TreeLife(TreeServices trees, Ledger ledger) => (_trees, _ledger) = (trees, ledger);
+    private TreeLife(TestStore store, TreeServices trees, Ledger ledger) => (_store, _trees, _ledger) = (store, trees, ledger);
 
     private static Principal Anna => People.Anna;
 
     internal static async Task Run(TestStore store, Ledger ledger) => await (await BeginAsync(store, ledger)).Live();
 
     /// <summary>The services are there, nothing was done with them.</summary>
-    internal static async Task<TreeLife> BeginAsync(TestStore store, Ledger ledger) => new(await Open(store), ledger);
+    internal static async Task<TreeLife> BeginAsync(TestStore store, Ledger ledger) => new(store, await Open(store, ledger), ledger);
 
     /// <summary>What was acknowledged is there and nothing else is; open uploads can be finished; the store finds no fault in itself.</summary>
     internal static async Task Verify(TestStore store, Ledger ledger, string where)
     {
-        var trees = await Open(store);
+        var trees = await Open(store, ledger);
         await CrashLab.CheckNames(ledger, path => Find(trees, path), where);
         await CheckNothingElse(trees, ledger, where);
         foreach (var (id, (whole, durable)) in ledger.Sessions)
         {
-            await Finish(trees, id, whole, durable, where);
+            await Finish(trees, id, whole, durable, ledger.Deltas.Contains(id), where);
         }
 
         var report = await new StoreCheck(store.Path, store.Packs).RunAsync(readData: true, Ct);
@@ -48,17 +55,17 @@ internal sealed class TreeLife
     /// <summary>A store that still runs: every name is as told, and it takes a new one.</summary>
     internal static async Task VerifyNames(TestStore store, Ledger ledger, string where)
     {
-        var trees = await Open(store);
+        var trees = await Open(store, ledger);
         await CrashLab.CheckNames(ledger, path => Find(trees, path), where);
         await CheckNothingElse(trees, ledger, where);
-        await new TreeLife(trees, ledger).Put("/after", Steps.Noise(8, 30_000));
+        await new TreeLife(store, trees, ledger).Put("/after", Steps.Noise(8, 30_000));
     }
 
-    private static Task<TreeServices> Open(TestStore store)
+    private static Task<TreeServices> Open(TestStore store, Ledger ledger)
     {
         var accounts = new AccountView(id => new UserInfo { Id = id, Name = "anna", State = UserState.Active }, _ => []);
         return TreeServices.OpenAsync(
-            new TreeParts(store.Catalog, store.Contents, store.Disk, accounts, TimeProvider.System, () => new RetentionPolicy(), () => true), Ct);
+            new TreeParts(store.Catalog, store.Contents, store.Disk, accounts, ledger.Clock, () => s_policy, () => true), Ct);
     }
 
     internal async Task Live()
@@ -79,8 +86,63 @@ internal sealed class TreeLife
         await RestoreFirstVersion("/big", Steps.Noise(4, 1_500_000));
         await Put("/same", Steps.Noise(4, 1_500_000));
         await _ledger.Do("/papers/small", null, () => _trees.Files.RemoveFolderAsync(Anna, P("/papers"), recursive: true, Ct));
-        await Upload("/later", Steps.Noise(6, 400_000), finish: false);
+        var later = await Upload("/later", Steps.Noise(6, 400_000), finish: false);
         await Put("/last", Steps.Noise(7, 3_000));
+        await PassTime(later);
+    }
+
+    private async Task PassTime(UploadId unfinished)
+    {
+        var (below, fresh) = (Steps.Noise(20, 400_000), Steps.Noise(21, 40_000));
+        await Put("/below", below);
+        _ledger.Clock.Advance(TimeSpan.FromDays(4));
+        for (var i = 0; i < 3; i++)
+        {
+            await Put("/notes", Steps.Noise(10 + i, 30_000));
+            _ledger.Clock.Advance(TimeSpan.FromMinutes(15));
+        }
+
+        byte[] whole = [.. below[..200_000], .. fresh, .. below[200_000..]];
+        var (delta, rest) = await BeginDelta("/delta", whole);
+        await _ledger.Do("/below", null, () => _trees.Files.RemoveFileAsync(Anna, P("/below"), Precondition.None, Ct));
+        _ledger.Clock.Advance(TimeSpan.FromDays(1.5));
+        var first = await _trees.Keeper.RunAsync(Ct);
+        Assert.True(first is { Removed: > 0, Versions: > 0, Thinned: > 0 }, first.ToString());
+        _ledger.Clock.Advance(TimeSpan.FromDays(2));
+        _ledger.Sessions.Remove(unfinished);
+        var second = await _trees.Keeper.RunAsync(Ct);
+        Assert.True(second is { Removed: > 0, Uploads: > 0 }, second.ToString());
+        await Collect();
+        _ledger.Sessions[delta] = (whole, await DeltaSteps.AppendAsync(_trees, Anna, delta, rest));
+        await _ledger.Do("/delta", whole, () => _trees.Uploads.CompleteAsync(Anna, delta, Ct));
+        _ledger.Sessions.Remove(delta);
+        await Put("/below", below);
+    }
+
+    /// <summary>Asks what need not be sent, sends what must, and appends a half.</summary>
+    private async Task<(UploadId Id, IReadOnlyList<(ChunkRef Step, int At)> Unsent)> BeginDelta(string path, byte[] whole)
+    {
+        var pieces = DeltaSteps.Cut(whole);
+        var id = (await _trees.Uploads.CreateAsync(Anna, new UploadRequest { Target = P(path), Size = whole.Length }, Ct)).Id;
+        _ledger.Deltas.Add(id);
+        _ledger.Sessions[id] = (whole, 0);
+        var promised = await DeltaSteps.AskAndPutAsync(_trees, Anna, id, whole, pieces);
+        Assert.True(promised.Contains(true) && promised.Contains(false), "a file that is half known");
+        _ledger.Sessions[id] = (whole, await DeltaSteps.AppendAsync(_trees, Anna, id, pieces[..(pieces.Count / 2)]));
+        return (id, pieces[(pieces.Count / 2)..]);
+    }
+
+    /// <summary>A collector that the disk stops leaves the rest to the next; its user goes on.</summary>
+    private async Task Collect()
+    {
+        try
+        {
+            await Steps.Collect(_store);
+        }
+        catch (DiskException)
+        {
+            // The house puts it in words for whoever asked.
+        }
     }
 
     private Task Put(string path, byte[] bytes) => _ledger.Do(path, bytes, async () =>
@@ -130,7 +192,7 @@ internal sealed class TreeLife
         await _ledger.Do(path, bytes, () => _trees.Versions.RestoreAsync(Anna, P(path), versions[^1].Version, Ct));
     }
 
-    private async Task Upload(string path, byte[] bytes, bool finish)
+    private async Task<UploadId> Upload(string path, byte[] bytes, bool finish)
     {
         var request = new UploadRequest { Target = P(path), Size = bytes.Length, WantSha256 = true };
         var id = (await _trees.Uploads.CreateAsync(Anna, request, Ct)).Id;
@@ -157,24 +219,36 @@ internal sealed class TreeLife
             await _ledger.Do(path, bytes, () => _trees.Uploads.CompleteAsync(Anna, id, Ct));
             _ledger.Sessions.Remove(id);
         }
+
+        return id;
     }
 
-    private static async Task Finish(TreeServices trees, UploadId id, byte[] whole, int durable, string where)
+    private static async Task Finish(TreeServices trees, UploadId id, byte[] whole, int durable, bool isDelta, string where)
     {
         var info = await trees.Uploads.GetAsync(Anna, id, Ct);
         if (info.State == UploadState.Open)
         {
             Assert.True(info.DurableOffset >= durable, $"{where}: {durable} bytes of an upload were told durable and {info.DurableOffset} are there");
-            await using (var writer = await trees.Uploads.OpenAsync(Anna, id, Ct))
-            {
-                await writer.WriteAsync(whole.AsMemory((int)info.DurableOffset), Ct);
-                await writer.FlushAsync(Ct);
-            }
-
+            await SendRest(trees, id, whole, (int)info.DurableOffset, isDelta);
             await trees.Uploads.CompleteAsync(Anna, id, Ct);
         }
 
         Assert.True(CrashLab.Same(await Find(trees, info.Target.ToString()), whole), $"{where}: an upload's bytes are damaged");
+    }
+
+    private static async Task SendRest(TreeServices trees, UploadId id, byte[] whole, int durable, bool isDelta)
+    {
+        var rest = isDelta ? DeltaSteps.Cut(whole).Where(piece => piece.At >= durable).ToList() : [];
+        if (rest.Count > 0)
+        {
+            await DeltaSteps.AskAndPutAsync(trees, Anna, id, whole, rest);
+            await DeltaSteps.AppendAsync(trees, Anna, id, rest);
+            return;
+        }
+
+        await using var writer = await trees.Uploads.OpenAsync(Anna, id, Ct);
+        await writer.WriteAsync(whole.AsMemory(durable), Ct);
+        await writer.FlushAsync(Ct);
     }
 
     private static async Task CheckNothingElse(TreeServices trees, Ledger ledger, string where)

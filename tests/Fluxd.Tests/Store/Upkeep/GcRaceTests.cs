@@ -17,8 +17,12 @@ namespace Fluxd.Tests.Store.Upkeep;
 /// </summary>
 public sealed class GcRaceTests(ITestOutputHelper output)
 {
-    private const int Runs = 30;
+    private const int Runs = 20;
     private const int Names = 12;
+    private const int Uploads = 20;
+
+    /// <summary>Far from those of real trees, which share the store.</summary>
+    private const int FirstNode = 1_000_000;
 
     private static readonly CancellationToken Ct = CancellationToken.None;
 
@@ -31,11 +35,13 @@ public sealed class GcRaceTests(ITestOutputHelper output)
         seed = seed == 0 ? Environment.TickCount : seed;
         output.WriteLine($"seed {seed}");
         await using var store = TestStore.Create(new ModelDisk());
-        var race = new Race(store, new Random(seed));
+        var random = new Random(seed);
+        var leases = await LeaseRace.OpenAsync(store, random);
+        var race = new Race(store, leases, random);
         var moments = 0;
         var (contents, unlinked, moved, folded) = (0L, 0L, 0L, 0L);
         // How many moments a run has depends on how much there is to collect: some seeds need more of them.
-        for (var run = 0; run < Runs || (moments <= 700 && run < 10 * Runs); run++)
+        for (var run = 0; run < Runs || ((moments <= 700 || leases.Finished <= Uploads) && run < 10 * Runs); run++)
         {
             var parts = new GcParts(
                 store.Catalog, store.Packs, TimeProvider.System, () => (store.Catalog.AppliedGroup, store.Catalog.AppliedGroup), _ => Task.CompletedTask, _ => { }, TestStore.PackBytes);
@@ -54,14 +60,15 @@ public sealed class GcRaceTests(ITestOutputHelper output)
         }
 
         await race.EndAsync();
-        output.WriteLine($"{moments} moments, {race.Steps} steps; {contents} contents and {unlinked} packs went, {moved} bytes were moved, {folded} folded");
+        output.WriteLine($"{moments} moments, {race.Steps} steps; {contents} contents and {unlinked} packs went, {moved} bytes were moved, {folded} folded; {leases.Finished} uploads with promises");
+        Assert.True(leases.Finished > Uploads, $"{leases.Finished} uploads");
         Assert.True(moments > 700 && race.Steps > 700, $"{moments} moments, {race.Steps} steps");
         Assert.True(contents > 30 && unlinked > 10 && moved > 0 && folded > 0, $"{contents} contents, {unlinked} packs, {moved} bytes moved, {folded} folded");
         Assert.Null(store.Catalog.Fault);
     }
 
     /// <summary>The clients: each a list of steps that are still to come.</summary>
-    private sealed class Race(TestStore store, Random random)
+    private sealed class Race(TestStore store, LeaseRace leases, Random random)
     {
         private readonly byte[][] _pieces = [.. Enumerable.Range(0, 6).Select(i => Noise(i, 300_000 + (i * 20_000)))];
         private readonly Dictionary<int, byte[]> _files = [];
@@ -73,6 +80,11 @@ public sealed class GcRaceTests(ITestOutputHelper output)
         {
             for (var i = random.Next(3); i > 0; i--)
             {
+                if (_clients.Count < 5 && random.Next(2) == 0)
+                {
+                    _clients.Add(NewClient());
+                }
+
                 await StepAsync();
             }
         }
@@ -84,6 +96,8 @@ public sealed class GcRaceTests(ITestOutputHelper output)
                 var content = await store.Catalog.ReadAsync(db => ContentOf(db, name), Ct);
                 Assert.True(content is not null && Same(bytes, await store.ReadAll(content.Id, content.Size)), $"{where}: file {name}");
             }
+
+            await leases.CheckAsync(where);
         }
 
         public async Task EndAsync()
@@ -99,11 +113,6 @@ public sealed class GcRaceTests(ITestOutputHelper output)
         private async Task StepAsync()
         {
             Steps++;
-            if (_clients.Count < 5 && random.Next(2) == 0)
-            {
-                _clients.Add(NewClient());
-            }
-
             if (_clients.Count == 0)
             {
                 return;
@@ -120,13 +129,14 @@ public sealed class GcRaceTests(ITestOutputHelper output)
         private Queue<Func<Task>> NewClient()
         {
             var (name, other) = (random.Next(Names), random.Next(Names));
-            return new Queue<Func<Task>>(random.Next(7) switch
+            return new Queue<Func<Task>>(random.Next(9) switch
             {
                 0 or 1 => Write(name),
                 2 => WriteSlowly(name),
                 3 => Copy(name, other),
                 4 => Splice(name, other),
                 5 => Read(name),
+                6 or 7 => leases.Upload(RandomBytes()),
                 _ => [() => RemoveAsync(name)],
             });
         }
@@ -285,19 +295,19 @@ public sealed class GcRaceTests(ITestOutputHelper output)
             Remove(db, name);
             db.KeepContent(content);
             using var insert = db.Sql("INSERT INTO version(id, node, content, size, mtime, created, author) VALUES (?1, ?2, ?3, 0, 0, 0, 0)")
-                .Bind(db.NextId("version")).Bind(name).Bind(content);
+                .Bind(db.NextId("version")).Bind(FirstNode + name).Bind(content);
             insert.Run();
         }
 
         private static void Remove(CatalogTransaction db, int name)
         {
-            using var remove = db.Sql("DELETE FROM version WHERE node = ?1").Bind(name);
+            using var remove = db.Sql("DELETE FROM version WHERE node = ?1").Bind(FirstNode + name);
             remove.Run();
         }
 
         private static ContentRef? ContentOf(CatalogReader db, int name)
         {
-            using var row = db.Sql("SELECT content.id, content.size FROM version JOIN content ON content.id = version.content WHERE version.node = ?1").Bind(name);
+            using var row = db.Sql("SELECT content.id, content.size FROM version JOIN content ON content.id = version.content WHERE version.node = ?1").Bind(FirstNode + name);
             return row.Step() ? new ContentRef(row.Long(0), row.Long(1), []) : null;
         }
 
