@@ -15,6 +15,7 @@ internal sealed class ChaosRun(Places places, TimeSpan length, int seed, long by
     private const int AcknowledgedMin = 30;
 
     private const int OpenFilesSlack = 40;
+    private const int TriesMax = 20;
     private const long ResidentBytesMax = 700L << 20;
 
     private readonly Ledger _ledger = new();
@@ -174,7 +175,7 @@ internal sealed class ChaosRun(Places places, TimeSpan length, int seed, long by
                 return output;
             }
 
-            if (tries == 5)
+            if (tries == TriesMax)
             {
                 throw new InvalidOperationException($"fluxctl ended with {code}: {output}");
             }

@@ -47,9 +47,9 @@ internal sealed class Field(TestedDaemon daemon, Relay http, Relay sftp, Ledger 
     /// <summary>Without a relay: it reads back when the trouble is over.</summary>
     public HttpClient HttpsClient()
     {
-        var sockets = new SocketsHttpHandler();
-        sockets.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true; // self-made, and what is read is compared
-        return ClientOf(new Patient(sockets), $"https://127.0.0.1:{daemon.TlsPort}/");
+        // Self-made, and what is read is compared.
+        var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = HttpClientHandler.DangerousAcceptAnyServerCertificateValidator };
+        return ClientOf(new Patient(handler), $"https://127.0.0.1:{daemon.TlsPort}/");
     }
 
     /// <summary>Mostly small, some of many chunks; half of the larger ones begins with what others have too.</summary>

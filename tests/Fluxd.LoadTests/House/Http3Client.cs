@@ -5,7 +5,6 @@ namespace Fluxd.LoadTests.House;
 /// <summary>HTTP/3 by a client of others: the system's libcurl, driven by the script that the end-to-end tests use.</summary>
 internal static class Http3Client
 {
-    private const int TooMany = 429;
     private const int RoundsMax = 60;
 
     private static string Script => Path.Combine(AppContext.BaseDirectory, "h3curl.py");
@@ -22,7 +21,7 @@ internal static class Http3Client
             var later = new List<string>();
             foreach (var (path, status, hash) in await RunAsync(port, authorization, paths, most))
             {
-                if (status == TooMany && round < RoundsMax)
+                if (status is 429 or 503 && round < RoundsMax)
                 {
                     later.Add(path);
                 }

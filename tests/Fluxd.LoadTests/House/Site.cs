@@ -25,9 +25,9 @@ internal sealed class Site : IAsyncDisposable
     private readonly Admin _admin;
     private int _inTurn;
 
-    private Site(TestedDaemon daemon, string work, bool hasQuic)
+    private Site(TestedDaemon daemon, string work, bool hasQuic, bool hasHttp3)
     {
-        (Daemon, Work, HasQuic) = (daemon, work, hasQuic);
+        (Daemon, Work, HasQuic, HasHttp3) = (daemon, work, hasQuic, hasHttp3);
         _admin = new Admin(daemon.AdminSocket);
         Http = new HttpClient(new SocketsHttpHandler { PooledConnectionIdleTimeout = TimeSpan.FromMinutes(5), AllowAutoRedirect = false }) { BaseAddress = new Uri($"http://{daemon.Http}/"), Timeout = TimeSpan.FromMinutes(5) };
     }
@@ -38,6 +38,9 @@ internal sealed class Site : IAsyncDisposable
     public string Work { get; }
 
     public bool HasQuic { get; }
+
+    /// <summary>A client of others for it is there, too.</summary>
+    public bool HasHttp3 { get; }
 
     /// <summary>Without a credential; requests bring their own.</summary>
     public HttpClient Http { get; }
@@ -53,7 +56,7 @@ internal sealed class Site : IAsyncDisposable
         var daemon = new TestedDaemon(
             places, movesClock: false, "limits.requests_per_second=100000", "limits.requests_burst=100000", "limits.sessions_per_user=10000", "quic.connections_per_address=8192", "log.requests=errors");
         await daemon.StartAsync();
-        var site = new Site(daemon, Directory.CreateDirectory(Path.Combine(places.Work, "clients")).FullName, hasQuic);
+        var site = new Site(daemon, Directory.CreateDirectory(Path.Combine(places.Work, "clients")).FullName, hasQuic, hasQuic && await Http3Client.IsThereAsync());
         await Tool.RunAsync(TimeSpan.FromMinutes(1), null, null, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", site.KeyFile);
         await site.NeedUsersAsync(1, CancellationToken.None);
         await site._admin.AddKeyAsync(SftpUser, await File.ReadAllTextAsync(site.KeyFile + ".pub"), CancellationToken.None);

@@ -29,6 +29,7 @@ internal sealed record ScenarioReport(
 }
 
 /// <summary>What the daemon has resident, in MiB.</summary>
+/// <param name="Before">When the warm-up was over.</param>
 internal sealed record MemoryReport(double Before, double Peak, double After, double Ceiling);
 
 internal sealed record StepReport(

@@ -32,6 +32,12 @@ internal sealed record Scenario(string Name, string Question, Func<UserContext, 
     /// <summary>Runs whose figures are thrown away: caches fill, code is compiled.</summary>
     public TimeSpan WarmUp { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>Beyond this nobody begins anew.</summary>
+    public long BytesMax { get; init; } = long.MaxValue;
+
+    /// <summary>Called when the warm-up is over.</summary>
+    public Action WarmedUp { get; init; } = () => { };
+
     public IReadOnlyList<LoadSimulation> Simulations { get; init; } = [new KeepConstant(4, TimeSpan.FromSeconds(10))];
 }
 

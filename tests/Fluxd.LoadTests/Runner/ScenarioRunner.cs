@@ -18,6 +18,7 @@ internal sealed class ScenarioRunner(int seed, TimeSpan grace)
         {
             await using var users = new Users(scenario, stats, seed, grace, ct);
             await WarmUpAsync(scenario, users, ct);
+            scenario.WarmedUp();
             stats.BeginCounting();
             foreach (var simulation in scenario.Simulations)
             {
@@ -160,7 +161,7 @@ internal sealed class ScenarioRunner(int seed, TimeSpan grace)
         private async Task LoopAsync(int user, CancellationToken end)
         {
             var random = new Random(HashCode.Combine(seed, user));
-            for (var run = 0; !end.IsCancellationRequested && !_stop.IsCancellationRequested; run++)
+            for (var run = 0; !end.IsCancellationRequested && !_stop.IsCancellationRequested && stats.Bytes < scenario.BytesMax; run++)
             {
                 await OnceAsync(user, run, random);
             }

@@ -106,4 +106,6 @@ internal sealed class ScenarioStats
     public long Failed => _steps.Values.Sum(step => step.Failed);
 
     public long Ok => _steps.Values.Sum(step => step.Ok);
+
+    public long Bytes => _steps.Values.Sum(step => step.Bytes);
 }

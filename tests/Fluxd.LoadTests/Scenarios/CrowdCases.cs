@@ -11,7 +11,7 @@ internal sealed class CrowdCases(Site site, Scale scale)
     private const int SftpShare = 20; // one in so many; each costs this machine a process of its own
     private const int QuicShare = 5;
     private const int KiB = 1 << 10;
-    private const int SessionKiBMax = 1024;
+    private const int SessionKiBMax = 128; // some 43 are measured where nothing else moves; other people work beside them here
     private const int FoldersEach = 20;
     private readonly Transfers _do = new(site);
 
@@ -48,7 +48,8 @@ internal sealed class CrowdCases(Site site, Scale scale)
     /// <summary>They cost memory only; and somebody who works beside them doesn't notice.</summary>
     public LoadCase Idle()
     {
-        var (quic, sftp) = (scale.Of(40, 300), scale.Of(10, 100));
+        const int First = 8; // of each kind; what the first of all costs is code and pools
+        var (quic, sftp) = (scale.Of(120, 300), scale.Of(10, 100));
         long before = 0, after = 0;
         return new LoadCase(scale.Constant("idle sessions", $"What do {quic} QUIC and {sftp} SFTP sessions that do nothing cost, and is somebody who works beside them served?", 1, async user =>
         {
@@ -61,17 +62,23 @@ internal sealed class CrowdCases(Site site, Scale scale)
             Init = async ct =>
             {
                 await site.NeedUsersAsync(quic, ct);
+                await OpenAsync(0, First, First);
                 before = site.Daemon.ResidentBytes;
-                var few = new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = ct };
-                await Parallel.ForAsync(0, quic, few, async (i, _) => await site.QuicAsync(i));
-                await Parallel.ForAsync(0, sftp, few, async (i, _) => await site.SftpAsync(i));
+                await OpenAsync(First, quic, sftp);
                 after = site.Daemon.ResidentBytes;
+
+                async Task OpenAsync(int from, int quicTo, int sftpTo)
+                {
+                    var few = new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = ct };
+                    await Parallel.ForAsync(from, quicTo, few, async (i, _) => await site.QuicAsync(i));
+                    await Parallel.ForAsync(from, sftpTo, few, async (i, _) => await site.SftpAsync(i));
+                }
             },
         })
         {
             Checks = _ =>
             {
-                var each = Math.Max(0, after - before) / (quic + sftp) / KiB;
+                var each = Math.Max(0, after - before) / (quic + sftp - (2 * First)) / KiB;
                 return [new CheckReport($"a session costs less than {SessionKiBMax} KiB", $"{each} KiB", each < SessionKiBMax)];
             },
         };

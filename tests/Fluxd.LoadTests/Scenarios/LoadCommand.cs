@@ -21,7 +21,8 @@ internal static class LoadCommand
             await using var site = await Site.StartAsync(places, !arguments.Contains("--no-quic"));
             var only = Option("only", "");
             var cases = Cases(site, scale).Where(one => one.Scenario.Name.Contains(only, StringComparison.Ordinal)).ToList();
-            var report = await new LoadRun(site, seed, Console.Out).RunAsync(scale.IsLong ? "fluxd under load" : "fluxd under load, the short form", cases, CancellationToken.None);
+            using var bound = new CancellationTokenSource(scale.TimeMax);
+            var report = await new LoadRun(site, seed, Console.Out).RunAsync(scale.IsLong ? "fluxd under load" : "fluxd under load, the short form", cases, bound.Token);
             await File.WriteAllTextAsync(Path.Combine(output, "load.html"), HtmlReport.Of(report));
             await File.WriteAllTextAsync(Path.Combine(output, "load.md"), TextReport.ToMarkdown(report));
             await File.WriteAllTextAsync(Path.Combine(output, "load.json"), TextReport.ToJson(report));
@@ -44,6 +45,7 @@ internal static class LoadCommand
             single.Upload(), single.Resumed(), single.Download(), single.Ranges(), single.SmallFiles(), single.Listing(), single.Delta(), single.Anonymous(), single.Mixed(),
             crowd.Idle(), crowd.Feed(), crowd.Hundred(),
             crowd.Row("fewer than 100", 99, 512), crowd.Row("100 to 1,000", scale.Of(200, 1000), 1024), crowd.Row("1,000 to 10,000, halved", scale.Of(400, 5000), 2048),
+            single.MixedAgain(),
         ];
     }
 }

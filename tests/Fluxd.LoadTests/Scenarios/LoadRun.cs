@@ -28,8 +28,8 @@ internal sealed class LoadRun(Site site, int seed, TextWriter report)
     {
         var daemon = site.Daemon;
         await daemon.ForgetPeakAsync();
-        var before = MiB(daemon.ResidentBytes);
-        var stats = await new ScenarioRunner(seed, Grace).RunAsync(one.Scenario, ct);
+        var before = 0.0;
+        var stats = await new ScenarioRunner(seed, Grace).RunAsync(one.Scenario with { WarmedUp = () => before = MiB(daemon.ResidentBytes) }, ct);
         await site.CloseAllAsync();
         var lossesBefore = site.Ledger.Losses.Count;
         var compared = await site.ReadBackAsync(ct);
@@ -50,6 +50,7 @@ internal sealed class LoadRun(Site site, int seed, TextWriter report)
                 new CheckReport("no acknowledged byte is lost", losses.Count == 0 ? $"{compared} names read back" : string.Join("; ", losses.Take(3)), losses.Count == 0),
                 new CheckReport("memory stays below its ceiling", string.Create(CultureInfo.InvariantCulture, $"{memory.Peak:0} MiB of {memory.Ceiling:0}"), memory.Peak < memory.Ceiling),
                 new CheckReport("the daemon foresaw all that happened", daemon.Unforeseen ?? "its log tells of nothing else", daemon.Unforeseen is null),
+                .. one.GrowthMiBMax is { } most ? new[] { new CheckReport($"the same work again takes no more memory, {most} MiB of slack aside", string.Create(CultureInfo.InvariantCulture, $"{memory.Before:0} MiB before, {memory.After:0} after"), memory.After - memory.Before < most) } : [],
                 .. one.Checks(stats),
             ]);
     }

@@ -48,6 +48,10 @@ internal sealed class SingleCases(Site site, Scale scale)
             await user.StepAsync("HTTPS, client engine", async () => await _do.GetLinkAsync(user, await site.HttpsAsync(user.User), "/big", content));
             await user.StepAsync("QUIC, client engine", async () => await _do.GetLinkAsync(user, await site.QuicAsync(user.User), "/big", content));
             await user.StepAsync("SFTP", async () => await Transfers.GetSftpAsync((await site.SftpAsync(user.User)).Client, "/big", content));
+            if (site.HasHttp3)
+            {
+                await user.StepAsync("HTTP/3, libcurl", () => _do.GetHttp3Async(user, "/big", content));
+            }
         }) with
         { Init = ct => FillAsync(Users, (_, _) => ("/big", content), 1, ct) });
     }
@@ -68,6 +72,7 @@ internal sealed class SingleCases(Site site, Scale scale)
                 await link.ReadAsync(entry!.Path, entry.Tag!, from, buffer, user.Ct);
                 return buffer.AsSpan().SequenceEqual(expected) ? Response.Ok(buffer.Length) : Response.Fail("other bytes");
             });
+            await user.StepAsync("SFTP", async () => await Transfers.RangeSftpAsync((await site.SftpAsync(user.User)).Client, "/ranges", from, expected));
         }) with
         { Init = ct => FillAsync(Users, (_, _) => ("/ranges", content), 1, ct) });
     }
@@ -91,6 +96,13 @@ internal sealed class SingleCases(Site site, Scale scale)
 
             return Transfers.Of(answer, 0);
         });
+        await user.StepAsync("SFTP: made, read, removed", async () =>
+        {
+            var (client, own) = ((await site.SftpAsync(user.User)).Client, $"/small-sftp{user.User}-{user.Run % 50}");
+            return await _do.PutSftpAsync(client, own, content) is { IsOk: false } failed ? failed
+                : await Transfers.GetSftpAsync(client, own, content) is { IsOk: false } other ? other
+                : await _do.RemoveSftpAsync(client, own);
+        });
     }));
 
     public LoadCase Listing()
@@ -100,6 +112,7 @@ internal sealed class SingleCases(Site site, Scale scale)
         {
             await user.StepAsync("HTTPS", async () => await CountAsync(await site.HttpsAsync(0), user.Ct));
             await user.StepAsync("QUIC", async () => await CountAsync(await site.QuicAsync(0), user.Ct));
+            await user.StepAsync("SFTP", async () => Told(await Transfers.CountSftpAsync((await site.SftpAsync(user.User)).Client, "/list")));
 
             async Task<Response> CountAsync(Fluxd.Transports.Client.ILink link, CancellationToken ct)
             {
@@ -109,8 +122,10 @@ internal sealed class SingleCases(Site site, Scale scale)
                     found++;
                 }
 
-                return found == count ? Response.Ok() : Response.Fail($"{found} entries of {count}");
+                return Told(found);
             }
+
+            Response Told(int found) => found == count ? Response.Ok() : Response.Fail($"{found} entries of {count}");
         }) with
         { Init = ct => FillAsync(1, (_, i) => ($"/list/{i}", [(byte)i]), count, ct) });
     }
@@ -172,10 +187,16 @@ internal sealed class SingleCases(Site site, Scale scale)
         });
     }
 
-    public LoadCase Mixed()
+    /// <summary>
+    /// The same once more, on a daemon that has done everything before: what it has resident may then grow only by the
+    /// runtime's own slack. Whoever kept the bytes of each transfer, 1 MiB, would be over it with the 64th.
+    /// </summary>
+    public LoadCase MixedAgain() => Mixed("mixed 80/20, again") with { GrowthMiBMax = 64 };
+
+    public LoadCase Mixed(string name = "mixed 80/20")
     {
         var content = Transfers.Bytes(new Random(4), MiB);
-        return new LoadCase(scale.Constant("mixed 80/20", "Do four readers and one writer in five get on with each other, over all protocols?", 2 * Users, async user =>
+        return new LoadCase(scale.Constant(name, "Do four readers and one writer in five get on with each other, over all protocols?", 2 * Users, async user =>
         {
             if (user.Random.Next(100) < 80)
             {

@@ -16,6 +16,7 @@ namespace Fluxd.LoadTests.Scenarios;
 internal sealed class Transfers(Site site)
 {
     private const int TriesMax = 50;
+    private const uint NoStatus = 0xFFFF; // as the test client says that an answer is not a STATUS
 
     public static byte[] Bytes(Random random, int length)
     {
@@ -68,6 +69,63 @@ internal sealed class Transfers(Site site)
     }
 
     public static async Task<Response> GetSftpAsync(SftpTestClient client, string path, byte[] expected) => Compare(expected, await client.GetAsync(path));
+
+    /// <summary>By a client that others wrote; a process for each.</summary>
+    public async Task<Response> GetHttp3Async(UserContext user, string path, byte[] expected)
+    {
+        var (_, status, hash) = (await Http3Client.GetAsync(site.Daemon.TlsPort, $"Bearer {site.User(user.User).Token}", [path], TimeSpan.FromMinutes(2)))[0];
+        return status != 200 ? Response.Fail($"HTTP {status}") : hash == Ledger.Hash(expected) ? Response.Ok(expected.Length) : Response.Fail("other bytes");
+    }
+
+    public static async Task<Response> RangeSftpAsync(SftpTestClient client, string path, long from, byte[] expected)
+    {
+        var handle = await client.OpenAsync(path, 1);
+        var got = new List<byte>();
+        while (got.Count < expected.Length)
+        {
+            var answer = await client.AskAsync(SftpTestClient.Read, handle, (ulong)(from + got.Count), (uint)Math.Min(32768, expected.Length - got.Count));
+            if (answer.Status != NoStatus)
+            {
+                return Response.Fail($"SFTP status {answer.Status}");
+            }
+
+            got.AddRange(answer.Bytes());
+        }
+
+        return await client.CloseAsync(handle) is > 0 and var status ? Response.Fail($"SFTP status {status}") : Compare(expected, [.. got]);
+    }
+
+    public async Task<Response> RemoveSftpAsync(SftpTestClient client, string path)
+    {
+        site.Ledger.Begin($"/{site.User(0).Name}{path}", null);
+        var status = (await client.AskAsync(SftpTestClient.Remove, path)).Status;
+        if (status != 0)
+        {
+            return Response.Fail($"SFTP status {status}");
+        }
+
+        site.Ledger.Acknowledge($"/{site.User(0).Name}{path}");
+        return Response.Ok();
+    }
+
+    /// <returns>How many names the folder has, itself and its parent apart.</returns>
+    public static async Task<int> CountSftpAsync(SftpTestClient client, string folder)
+    {
+        var handle = (await client.AskAsync(SftpTestClient.OpenDir, folder)).Bytes();
+        var found = 0;
+        for (var page = await client.AskAsync(SftpTestClient.ReadDir, handle); page.Status == NoStatus; page = await client.AskAsync(SftpTestClient.ReadDir, handle))
+        {
+            for (var left = page.UInt32(); left > 0; left--)
+            {
+                found += page.Text() is "." or ".." ? 0 : 1;
+                page.Text(); // the line for people
+                page.Attributes();
+            }
+        }
+
+        await client.CloseAsync(handle);
+        return found;
+    }
 
     /// <summary>tus: a part that is cut in its middle, the question how far it came, the rest.</summary>
     public Task<Response> ResumeTusAsync(UserContext user, string path, byte[] content) => site.KeepAsync(user.User, path, content, async () =>
