@@ -12,6 +12,7 @@ using Fluxd.Transports.Http.Page;
 using Fluxd.Transports.Http.Proxies;
 using Fluxd.Transports.Http.Uploads;
 using Fluxd.Transports.Http.Wire;
+using Fluxd.Transports.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -173,6 +174,7 @@ public sealed partial class HttpApi : IDisposable
         if (!exchange.Route.Has(RouteTraits.Anonymous))
         {
             await _authentication.SignInAsync(exchange, ct);
+            exchange.Http.Features.Get<IWaryConnection>()?.Trust();
         }
 
         await TakeAsync(exchange, options, ct);

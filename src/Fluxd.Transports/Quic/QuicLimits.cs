@@ -44,10 +44,23 @@ internal static class QuicLimits
 
     public const int StreamReceiveBytesMax = 12 << 20;
 
-    /// <summary>First window of a connection; grown up to <see cref="ConnectionReceiveBytesMax"/>: what a client that sends without our reading can hold.</summary>
+    /// <summary>First window of a client's connection; the library grows it up to <see cref="ConnectionReceiveBytesMax"/>.</summary>
     public const int ConnectionReceiveBytes = 8 << 20;
 
     public const int ConnectionReceiveBytesMax = 16 << 20;
+
+    /// <summary>
+    /// A server's window for all of a connection that nobody is known on: a login and the first operations fit, and the
+    /// start of a slow-starting upload until the login is judged. 256 of them hold 64 MiB. Who is known has
+    /// <see cref="ConnectionReceiveBytesMax"/>. The library does not grow it: it takes what it discards for consumed.
+    /// </summary>
+    public const int UnknownReceiveBytes = 256 << 10;
+
+    /// <summary>Requests at once on such a connection: each holds a block of 32 KiB, however little it says.</summary>
+    public const int UnknownStreamsMax = 16;
+
+    /// <summary>Unacknowledged bytes of all connections of one endpoint: a gigabit at two seconds. Beyond it a stream may hold <see cref="StreamSendBytesMin"/>, so those who read go on, and those who don't hold little more.</summary>
+    public const long EndpointSendBytesMax = 256 << 20;
 
     /// <summary>Control streams of HTTP/3 carry a few hundred bytes.</summary>
     public const int UniStreamReceiveBytes = 256 << 10;

@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using System.Threading.Channels;
+using Fluxd.Transports.Quic;
 using Fluxd.Transports.Quic.Engine;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -16,7 +17,8 @@ internal sealed class QuicPair : IAsyncDisposable
     private readonly Channel<QuicConnection> _accepted = Channel.CreateUnbounded<QuicConnection>();
 
     public QuicPair(
-        AdmissionLimits? limits = null, bool portable = false, ReadOnlyMemory<byte> secret = default, IPEndPoint? listenOn = null, TimeSpan? idle = null, ILogger? log = null)
+        AdmissionLimits? limits = null, bool portable = false, ReadOnlyMemory<byte> secret = default, IPEndPoint? listenOn = null, TimeSpan? idle = null, ILogger? log = null,
+        QuicWindows? windows = null, long sendBytesMax = QuicLimits.EndpointSendBytesMax)
     {
         var options = new QuicServerOptions
         {
@@ -25,6 +27,8 @@ internal sealed class QuicPair : IAsyncDisposable
             Accepted = connection => _accepted.Writer.TryWrite(connection),
             Limits = limits ?? new AdmissionLimits(),
             Secret = secret,
+            Windows = windows ?? QuicWindows.Whole,
+            SendBytesMax = sendBytesMax,
             IdleTimeout = idle ?? TimeSpan.FromSeconds(30),
         };
         Server = new QuicEndpoint(UdpSockets.Open(listenOn ?? new IPEndPoint(IPAddress.Loopback, 0), isServer: true, portable), options, log ?? NullLogger.Instance);

@@ -36,6 +36,7 @@ internal sealed unsafe partial class QuicConnection : Timed
     private readonly Channel<QuicStream> _incoming = Channel.CreateBounded<QuicStream>(
         new BoundedChannelOptions(WaitingStreamsMax) { SingleWriter = true, AllowSynchronousContinuations = false });
     private long _unacknowledged;
+    private int _isTrusted;
 
     public QuicConnection(QuicEndpoint endpoint, bool isServer, IPEndPoint local, IPEndPoint remote)
     {
@@ -121,7 +122,33 @@ internal sealed unsafe partial class QuicConnection : Timed
         return measured.Task.WaitAsync(ct);
     }
 
-    internal void AddUnacknowledged(long bytes) => Interlocked.Add(ref _unacknowledged, bytes);
+    /// <summary>Server: it is known who the peer is, and from now on it may have the whole window and all streams. Once counts.</summary>
+    public void Trust()
+    {
+        if (IsServer && Volatile.Read(ref _isTrusted) == 0 && Interlocked.Exchange(ref _isTrusted, 1) == 0)
+        {
+            Endpoint.Post(Widen);
+        }
+    }
+
+    private void Widen()
+    {
+        if (IsAlive)
+        {
+            NgTcp2.ngtcp2_conn_extend_max_offset(Native, QuicLimits.ConnectionReceiveBytesMax - QuicLimits.UnknownReceiveBytes);
+            NgTcp2.ngtcp2_conn_extend_max_streams_bidi(Native, QuicLimits.BidiStreamsMax - QuicLimits.UnknownStreamsMax);
+            Endpoint.MarkDirty(this);
+        }
+    }
+
+    /// <summary>Its streams, or those of all connections together, hold so much that each must do with little.</summary>
+    internal bool IsSendingTooMuch => UnacknowledgedBytes > QuicLimits.ConnectionSendBytesMax || Endpoint.UnacknowledgedBytes > Endpoint.SendBytesMax;
+
+    internal void AddUnacknowledged(long bytes)
+    {
+        Interlocked.Add(ref _unacknowledged, bytes);
+        Endpoint.AddUnacknowledged(bytes);
+    }
 
     /// <summary>Loop thread.</summary>
     internal QuicPathInfo Measure()

@@ -255,7 +255,7 @@ internal sealed unsafe partial class QuicEndpoint
         NgTcp2.ngtcp2_settings_default_versioned(NgTcp2.V1, settings);
         settings->cc_algo = (int)CongestionFor(options, remote);
         settings->initial_ts = Now();
-        settings->max_window = QuicLimits.ConnectionReceiveBytesMax;
+        settings->max_window = (ulong)options.Windows.BytesMax;
         settings->max_stream_window = QuicLimits.StreamReceiveBytesMax;
         settings->handshake_timeout = (ulong)options.HandshakeTimeout.Ticks * 100;
 
@@ -264,8 +264,8 @@ internal sealed unsafe partial class QuicEndpoint
         parameters->initial_max_stream_data_bidi_local = QuicLimits.StreamReceiveBytes;
         parameters->initial_max_stream_data_bidi_remote = QuicLimits.StreamReceiveBytes;
         parameters->initial_max_stream_data_uni = QuicLimits.UniStreamReceiveBytes;
-        parameters->initial_max_data = QuicLimits.ConnectionReceiveBytes;
-        parameters->initial_max_streams_bidi = QuicLimits.BidiStreamsMax;
+        parameters->initial_max_data = (ulong)options.Windows.Bytes;
+        parameters->initial_max_streams_bidi = (ulong)options.Windows.Streams;
         parameters->initial_max_streams_uni = QuicLimits.UniStreamsMax;
         parameters->max_idle_timeout = (ulong)options.IdleTimeout.Ticks * 100;
         parameters->active_connection_id_limit = QuicLimits.ActiveConnectionIds;

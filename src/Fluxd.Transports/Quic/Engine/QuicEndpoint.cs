@@ -37,6 +37,7 @@ internal sealed unsafe partial class QuicEndpoint : IDatagramSink, IAsyncDisposa
     private bool _isStopping;
     private int _connectionCount;
     private int _clients;
+    private long _unacknowledged;
 
     public QuicEndpoint(IUdpIo io, QuicServerOptions? server, ILogger log)
     {
@@ -49,6 +50,7 @@ internal sealed unsafe partial class QuicEndpoint : IDatagramSink, IAsyncDisposa
         Tokens = new AddressTokens(server is null ? [] : server.Secret.Span);
         Writer = new PacketWriter(io);
         LocalEndPoint = io.LocalEndPoint;
+        SendBytesMax = server?.SendBytesMax ?? QuicLimits.EndpointSendBytesMax;
         _thread = new Thread(Run) { IsBackground = true, Name = "quic" };
         _thread.Start();
     }
@@ -57,6 +59,11 @@ internal sealed unsafe partial class QuicEndpoint : IDatagramSink, IAsyncDisposa
 
     /// <summary>Connections that are not yet forgotten, closing ones included.</summary>
     public int ConnectionCount => Volatile.Read(ref _connectionCount);
+
+    /// <summary>Of all connections together.</summary>
+    public long UnacknowledgedBytes => Volatile.Read(ref _unacknowledged);
+
+    internal long SendBytesMax { get; }
 
     internal CidTable Ids { get; } = new();
 
@@ -85,6 +92,8 @@ internal sealed unsafe partial class QuicEndpoint : IDatagramSink, IAsyncDisposa
 
     /// <summary>No new connections; those that are there go on.</summary>
     public void StopAccepting() => Post(() => _isAccepting = false);
+
+    internal void AddUnacknowledged(long bytes) => Interlocked.Add(ref _unacknowledged, bytes);
 
     internal void PostWrite(QuicStream stream)
     {

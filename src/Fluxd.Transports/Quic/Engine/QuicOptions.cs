@@ -26,6 +26,20 @@ internal record QuicTransportOptions
     public TimeSpan IdleTimeout { get; init; } = QuicLimits.IdleTimeout;
 
     public TimeSpan HandshakeTimeout { get; init; } = QuicLimits.HandshakeTimeout;
+
+    /// <summary>What a peer may send before it must wait for us.</summary>
+    public QuicWindows Windows { get; init; } = QuicWindows.Whole;
+}
+
+/// <param name="Bytes">Of a connection, unread.</param>
+/// <param name="BytesMax">Up to which the library grows that; 0: it does not.</param>
+/// <param name="Streams">Bidirectional ones at once.</param>
+internal sealed record QuicWindows(int Bytes, int BytesMax, int Streams)
+{
+    public static QuicWindows Whole { get; } = new(QuicLimits.ConnectionReceiveBytes, QuicLimits.ConnectionReceiveBytesMax, QuicLimits.BidiStreamsMax);
+
+    /// <summary>Until <see cref="QuicConnection.Trust"/>.</summary>
+    public static QuicWindows OfUnknown { get; } = new(QuicLimits.UnknownReceiveBytes, 0, QuicLimits.UnknownStreamsMax);
 }
 
 internal sealed record QuicServerOptions : QuicTransportOptions
@@ -43,6 +57,9 @@ internal sealed record QuicServerOptions : QuicTransportOptions
     public ReadOnlyMemory<byte> Secret { get; init; }
 
     public AdmissionLimits Limits { get; init; } = new();
+
+    /// <summary>Unacknowledged bytes of all connections together, before each stream must do with little.</summary>
+    public long SendBytesMax { get; init; } = QuicLimits.EndpointSendBytesMax;
 }
 
 /// <param name="Leaf">With its private key; not disposed here.</param>

@@ -126,9 +126,7 @@ internal sealed unsafe class SendPipe : PipeWriter, IValueTaskSource<FlushResult
     }
 
     private bool HasRoom => Volatile.Read(ref _acknowledged) is var done
-        && _appended - done <= (_stream.Connection.UnacknowledgedBytes <= QuicLimits.ConnectionSendBytesMax
-            ? QuicLimits.StreamSendBytesMax
-            : QuicLimits.StreamSendBytesMin);
+        && _appended - done <= (_stream.Connection.IsSendingTooMuch ? QuicLimits.StreamSendBytesMin : QuicLimits.StreamSendBytesMax);
 
     private void Commit(bool always = false)
     {
@@ -291,9 +289,7 @@ internal sealed unsafe class SendPipe : PipeWriter, IValueTaskSource<FlushResult
 
     // Half of the bound: a writer that was stopped gets a worthwhile piece of room.
     private bool HasRoomAgain(long acknowledged) => Volatile.Read(ref _isWaiting)
-        && Volatile.Read(ref _committed) - acknowledged <= (_stream.Connection.UnacknowledgedBytes <= QuicLimits.ConnectionSendBytesMax
-            ? QuicLimits.StreamSendBytesMax / 2
-            : QuicLimits.StreamSendBytesMin / 2);
+        && Volatile.Read(ref _committed) - acknowledged <= (_stream.Connection.IsSendingTooMuch ? QuicLimits.StreamSendBytesMin : QuicLimits.StreamSendBytesMax) / 2;
 
     private void DropHead()
     {

@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using System.Threading.Channels;
+using Fluxd.Transports.Net;
 using Fluxd.Transports.Quic.Engine;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -10,7 +11,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Fluxd.Transports.Quic.Kestrel;
 
 /// <summary>A connection of our engine as ASP.NET sees it: what Kestrel's HTTP/3 and fluxd/1 are written against.</summary>
-internal sealed class NgtcpConnectionContext : MultiplexedConnectionContext, IProtocolErrorCodeFeature, ITlsConnectionFeature, ITlsHandshakeFeature
+internal sealed class NgtcpConnectionContext : MultiplexedConnectionContext, IProtocolErrorCodeFeature, ITlsConnectionFeature, ITlsHandshakeFeature, IWaryConnection
 {
     // H3_NO_ERROR (RFC 9114, 8.1); fluxd/1 knows it as "no error" too.
     private const long NoError = 0x100;
@@ -28,6 +29,7 @@ internal sealed class NgtcpConnectionContext : MultiplexedConnectionContext, IPr
         Features.Set<IProtocolErrorCodeFeature>(this);
         Features.Set<ITlsConnectionFeature>(this);
         Features.Set<ITlsHandshakeFeature>(this);
+        Features.Set<IWaryConnection>(this);
     }
 
     internal QuicConnection Connection => _connection;
@@ -105,6 +107,8 @@ internal sealed class NgtcpConnectionContext : MultiplexedConnectionContext, IPr
         Abort();
         return base.DisposeAsync();
     }
+
+    void IWaryConnection.Trust() => _connection.Trust();
 
     private static IPEndPoint Plain(IPEndPoint endPoint) => endPoint.Address.IsIPv4MappedToIPv6
         ? new IPEndPoint(endPoint.Address.MapToIPv4(), endPoint.Port)

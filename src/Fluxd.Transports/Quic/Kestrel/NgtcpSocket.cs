@@ -27,6 +27,7 @@ internal sealed class NgtcpSocket : IAsyncDisposable
                 IsLocal = options.IsLocal,
                 Secret = options.Secret,
                 Limits = options.Limits,
+                Windows = QuicWindows.OfUnknown, // until a protocol's login, see IWaryConnection
             },
             log);
     }

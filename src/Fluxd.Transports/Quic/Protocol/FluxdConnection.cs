@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using Fluxd.Core;
 using Fluxd.Core.Accounts;
+using Fluxd.Transports.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Logging;
@@ -127,6 +128,8 @@ internal sealed partial class FluxdConnection(MultiplexedConnectionContext trans
         }
     }
 
+    public bool IsAuthenticated => _principal.Task.IsCompletedSuccessfully;
+
     /// <summary>Who acts, once that is known; every operation asks, so that a revoked credential works no longer.</summary>
     public async ValueTask<Principal> PrincipalAsync(CancellationToken ct)
     {
@@ -159,6 +162,7 @@ internal sealed partial class FluxdConnection(MultiplexedConnectionContext trans
             Register(principal, client);
             _user = principal.UserName;
             FluxdLog.LoggedIn(log, _user, Peer.Address, client, MethodOf(credential));
+            transport.Features.Get<IWaryConnection>()?.Trust();
             _principal.TrySetResult(principal);
             return principal;
         }

@@ -9,6 +9,9 @@ internal static class FluxdProtocol
     /// <summary>A frame begins with its length, not counting these four bytes.</summary>
     public const int LengthBytes = 4;
 
+    /// <summary>Behind length and version.</summary>
+    public const int KindAt = LengthBytes + 1;
+
     /// <summary>Before authentication nobody needs more.</summary>
     public const int AuthenticateBytesMax = 8 * 1024;
 

@@ -72,7 +72,7 @@ internal sealed partial class FluxdStream(FluxdConnection connection, Connection
 
     private async Task ServeAsync(CancellationToken ct)
     {
-        var frame = await _input.ReadFrameAsync(FluxdProtocol.FrameBytesMax, ct);
+        var frame = await _input.ReadFrameAsync(await FrameBytesMaxAsync(ct), ct);
         if (frame is null)
         {
             return;
@@ -102,6 +102,25 @@ internal sealed partial class FluxdStream(FluxdConnection connection, Connection
         {
             FluxdLog.Done(connection.Logger, operation, status, Stopwatch.GetElapsedTime(started).TotalMilliseconds, who.UserName, connection.Peer.Address);
         }
+    }
+
+    /// <summary>
+    /// Until somebody is known nothing is taken off a stream but a login: what else is sent stays where the connection's
+    /// window bounds it.
+    /// </summary>
+    private async ValueTask<int> FrameBytesMaxAsync(CancellationToken ct)
+    {
+        if (!connection.IsAuthenticated)
+        {
+            if (await _input.PeekKindAsync(ct) is null or (byte)FluxdOperation.Authenticate)
+            {
+                return FluxdProtocol.AuthenticateBytesMax;
+            }
+
+            await connection.PrincipalAsync(ct);
+        }
+
+        return FluxdProtocol.FrameBytesMax;
     }
 
     private async Task AuthenticateAsync(byte[] frame, CancellationToken ct)

@@ -37,6 +37,32 @@ internal static class FrameInput
         }
     }
 
+    /// <summary>The kind of the frame that comes, of which nothing is taken; null when the stream ends before that.</summary>
+    public static async ValueTask<byte?> PeekKindAsync(this PipeReader input, CancellationToken ct)
+    {
+        while (true)
+        {
+            var read = await input.ReadAsync(ct);
+            if (read.IsCanceled)
+            {
+                throw new OperationCanceledException(ct);
+            }
+
+            if (read.Buffer.Length > FluxdProtocol.KindAt)
+            {
+                var kind = read.Buffer.Slice(FluxdProtocol.KindAt).FirstSpan[0];
+                input.AdvanceTo(read.Buffer.Start);
+                return kind;
+            }
+
+            input.AdvanceTo(read.Buffer.Start, read.IsCompleted ? read.Buffer.Start : read.Buffer.End);
+            if (read.IsCompleted)
+            {
+                return null;
+            }
+        }
+    }
+
     private static bool TryTake(in ReadOnlySequence<byte> buffer, int bytesMax, out byte[] frame, out SequencePosition consumed)
     {
         frame = [];
