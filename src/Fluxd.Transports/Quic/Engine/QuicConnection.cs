@@ -78,6 +78,9 @@ internal sealed unsafe partial class QuicConnection : Timed
 
     public int Migrations { get; private set; }
 
+    /// <summary>That began here.</summary>
+    public int KeyUpdates { get; private set; }
+
     public long UnacknowledgedBytes => Volatile.Read(ref _unacknowledged);
 
     /// <summary>Waits for the handshake and for the peer's leave to open one more stream.</summary>
@@ -94,12 +97,12 @@ internal sealed unsafe partial class QuicConnection : Timed
     /// <summary>Says goodbye after what is already written was handed to the network once; streams end.</summary>
     public void Close(long code, Exception? reason = null) => Endpoint.Post(() => CloseByApplication((ulong)code, reason ?? QuicErrors.ClosedHere));
 
-    /// <summary>New packet keys; the peer follows. Ignored while another update is under way.</summary>
+    /// <summary>New packet keys; the peer follows. Refused before the handshake is confirmed and while another update is under way.</summary>
     public void UpdateKeys() => Endpoint.Post(() =>
     {
-        if (State == QuicState.Open)
+        if (State == QuicState.Open && NgTcp2.ngtcp2_conn_initiate_key_update(Native, Now) == 0)
         {
-            _ = NgTcp2.ngtcp2_conn_initiate_key_update(Native, Now);
+            KeyUpdates++;
             Endpoint.MarkDirty(this);
         }
     });
