@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using Fluxd.LoadTests.House;
 
@@ -8,41 +9,39 @@ internal sealed class Verification(Field field, Ledger ledger, Action<string> sa
 {
     private static readonly TimeSpan Most = TimeSpan.FromMinutes(10);
 
-    private readonly List<string> _ways = [];
+    private readonly ConcurrentQueue<string> _ways = [];
 
     /// <summary>By which all was read.</summary>
-    public IReadOnlyList<string> Ways => _ways;
+    public IEnumerable<string> Ways => _ways.Order(StringComparer.Ordinal);
 
     /// <summary>Call it when no upload is unfinished: what a cut SFTP upload has brought so far hides the old file from its owner.</summary>
     public async Task TreesAsync(bool hasQuic)
     {
-        await TreeAsync("SFTP", async to =>
+        var sftp = TreeAsync("SFTP", async to =>
         {
             var batch = Path.Combine(field.Work, "back-batch");
             await File.WriteAllTextAsync(batch, $"get -r /* {to}/\n");
             return await Sftp.RunAsync(field.Daemon.Password, field.Daemon.Sftp.Port, batch, Most);
         });
-        if (hasQuic)
-        {
-            await TreeAsync("fluxd-1", to => FilesCtl.RunAsync(field, "quic", Most, "sync", "server:/", to));
-        }
+        var quic = hasQuic ? TreeAsync("fluxd-1", to => FilesCtl.RunAsync(field, "quic", Most, "sync", "server:/", to)) : Task.CompletedTask;
+        await Task.WhenAll(sftp, quic);
     }
 
     public async Task NamesAsync(bool hasHttp3)
     {
         using var http = field.Client(isPatient: true);
-        await NamesAsync("HTTP", http);
         using var https = field.HttpsClient();
-        await NamesAsync("HTTPS", https);
-        if (hasHttp3)
-        {
-            foreach (var (path, status, hash) in await Http3Client.GetAsync(field.Daemon.TlsPort, field.Authorization.ToString(), ledger.Paths("/"), Most))
-            {
-                Check("HTTP/3", path, status, hash);
-            }
+        await Task.WhenAll(NamesAsync("HTTP", http), NamesAsync("HTTPS", https), hasHttp3 ? NamesByHttp3Async() : Task.CompletedTask);
+    }
 
-            Done("HTTP/3");
+    private async Task NamesByHttp3Async()
+    {
+        foreach (var (path, status, hash) in await Http3Client.GetAsync(field.Daemon.TlsPort, field.Authorization.ToString(), ledger.Paths("/"), Most))
+        {
+            Check("HTTP/3", path, status, hash);
         }
+
+        Done("HTTP/3");
     }
 
     private async Task NamesAsync(string way, HttpClient client)
@@ -70,7 +69,7 @@ internal sealed class Verification(Field field, Ledger ledger, Action<string> sa
 
     private void Done(string way)
     {
-        _ways.Add(way);
+        _ways.Enqueue(way);
         say("read back by " + way);
     }
 
