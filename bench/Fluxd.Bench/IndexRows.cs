@@ -6,13 +6,22 @@ namespace Fluxd.Bench;
 
 /// <summary>
 /// Chunk rows through the committer: each batch is durable (log and sync) before the next begins, the hash index is
-/// merged beside it. Chunks of one byte: what is written is the log's entries, the rows and the index.
+/// merged beside it. Chunks of one byte: what is written is the log's entries, the rows and the index. Then the
+/// store is opened once more, which reads all keys.
 /// </summary>
 internal static class IndexRows
 {
     private const int Batch = 10_000;
 
     internal static async Task RunAsync(string folder, long rows)
+    {
+        await FillAsync(folder, rows);
+        var usage = new Usage();
+        await using var again = await OpenStore.OpenAsync(folder);
+        Console.WriteLine($"reopen-s {usage.WallSeconds:F1}");
+    }
+
+    private static async Task FillAsync(string folder, long rows)
     {
         await using var store = await OpenStore.OpenAsync(folder);
         var catalog = store.Store.Catalog;
