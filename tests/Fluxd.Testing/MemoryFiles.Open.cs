@@ -42,7 +42,7 @@ public sealed partial class MemoryFiles
         return new Handle(this, who, node, request);
     }
 
-    private MemoryNode FindOrCreate(Principal who, FilePath path, OpenRequest request, bool writes)
+    private MemoryNode FindOrCreate(Principal who, FilePath path, OpenRequest request, bool writes, int hops = 0)
     {
         if (!writes || !request.Create || path.IsRoot)
         {
@@ -50,7 +50,15 @@ public sealed partial class MemoryFiles
         }
 
         var parent = Folder(Walk(who, path.Parent, true, true));
-        if (parent.Children.TryGetValue(path.Name, out var there) && (there.Committed || there.Handles > 0 || there.Pending is not null))
+        if (parent.Children.TryGetValue(path.Name, out var there) && there.Kind == NodeKind.Symlink && !request.Exclusive)
+        {
+            // A link to nothing yet: the file is made where it points to.
+            return hops < Limits.SymlinkHopsMax
+                ? FindOrCreate(who, FilePath.Parse(there.Content, PathOf(parent)), request, writes, hops + 1)
+                : throw new FluxException(FluxError.LinkLoop, "The symbolic links lead in a circle or are too many.");
+        }
+
+        if (there is not null && (there.Committed || there.Handles > 0 || there.Pending is not null))
         {
             return request.Exclusive ? throw Taken(path) : Walk(who, path, followLink: true, partials: true);
         }

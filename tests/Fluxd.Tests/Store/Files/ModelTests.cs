@@ -1,3 +1,4 @@
+using System.Text;
 using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
@@ -22,6 +23,9 @@ public sealed class ModelTests(ITestOutputHelper output) : IAsyncLifetime
 {
     private const int Steps = 400;
     private const int Users = 4;
+
+    /// <summary>Steps that a failure tells of.</summary>
+    private const int Remembered = 30;
 
     private static readonly CancellationToken Ct = CancellationToken.None;
     private static readonly string[] s_names = ["a", "b", "c", "d"];
@@ -78,12 +82,19 @@ public sealed class ModelTests(ITestOutputHelper output) : IAsyncLifetime
     private async Task RunAsync(Principal who, Random random)
     {
         var model = new MemoryFiles();
+        var past = new Queue<string>();
         for (var step = 0; step < Steps; step++)
         {
             var (what, work) = Choose(who, random);
             var expected = await Outcome(() => work(model));
             var found = await Outcome(() => work(_trees.Files));
-            Assert.True(expected == found, $"{who.UserName}, step {step}: {what} gave {found}, the model {expected}");
+            past.Enqueue($"{step}: {what}: {expected[..Math.Min(expected.Length, 60)]}");
+            if (past.Count > Remembered)
+            {
+                past.Dequeue();
+            }
+
+            Assert.True(expected == found, $"{who.UserName}, step {step}: {what} gave {found}, the model {expected}\n{string.Join('\n', past)}");
         }
 
         Assert.Equal(await Dump(model, who, FilePath.Root), await Dump(_trees.Files, who, FilePath.Root));
@@ -107,18 +118,25 @@ public sealed class ModelTests(ITestOutputHelper output) : IAsyncLifetime
         var bytes = new byte[random.Next(3000)];
         random.NextBytes(bytes);
         var (offset, size, replace) = (random.Next(4000), random.Next(4000), random.Next(2) == 0);
-        return random.Next(12) switch
+        var target = random.Next(3) == 0 ? "../" + one.Name : random.Next(2) == 0 ? two.ToString() : two.Name.ToString();
+        return random.Next(16) switch
         {
             0 or 1 => ($"put {one}", files => Write(files, who, one, new OpenRequest { Access = OpenAccess.Write, Create = true, Truncate = true }, [(0, bytes)], null)),
             2 => ($"patch {one}", files => Write(files, who, one, new OpenRequest { Access = OpenAccess.Write }, [(offset, bytes), (offset / 2, bytes[..(bytes.Length / 3)])], null)),
             3 => ($"write backwards {one}", files => Write(files, who, one, new OpenRequest { Access = OpenAccess.Write, Create = true }, Backwards(bytes), null)),
             4 => ($"cut and append {one}", files => Write(files, who, one, new OpenRequest { Access = OpenAccess.Write, Append = true }, [(0, bytes)], size)),
             5 => ($"set size {one}", async files => Shape(await files.SetAttributesAsync(who, one, new AttributeChange { Size = size }, true, Ct))),
-            6 => ($"mkdir {one}", async files => Shape(await files.MakeFolderAsync(who, one, null, replace, Ct))),
+            6 => ($"mkdir {one}", async files => Shape(await files.MakeFolderAsync(who, one, null, parents: false, Ct))),
             7 => ($"remove {one}", files => Done(files.RemoveFileAsync(who, one, Precondition.None, Ct))),
             8 => ($"rmdir {one} {replace}", files => Done(files.RemoveFolderAsync(who, one, replace, Ct))),
             9 => ($"rename {one} {two} {replace}", async files => Shape(await files.RenameAsync(who, one, two, replace, Ct))),
             10 => ($"copy {one} {two} {replace}", async files => Shape(await files.CopyAsync(who, one, two, replace, Ct))),
+            11 => ($"link {one} to {target}", async files => Shape(await files.MakeSymlinkAsync(who, one, Encoding.UTF8.GetBytes(target), Ct))),
+            12 => ($"look at {one} {replace}", async files =>
+                Timed(await files.StatAsync(who, one, replace, Ct)) + " " + Convert.ToHexString((await files.ReadLinkAsync(who, one, Ct)).Span)),
+            13 => ($"attributes of {one} {replace}", async files =>
+                Timed(await files.SetAttributesAsync(who, one, new AttributeChange { Mode = size & 0xFFF, ModifiedAt = LongAgo(offset), AccessedAt = LongAgo(size) }, replace, Ct))),
+            14 => ($"page through {one}", files => Pages(files, who, replace ? FilePath.Root : one, 1 + (size % 3))),
             _ => ($"read {one}", async files =>
             {
                 await using var file = await files.OpenAsync(who, one, new OpenRequest { Access = OpenAccess.Read }, Ct);
@@ -155,6 +173,23 @@ public sealed class ModelTests(ITestOutputHelper output) : IAsyncLifetime
 
     private static string Shape(NodeInfo node) => $"{node.Kind} {node.Size} {node.Mode}";
 
+    /// <summary>Times that a client set are kept to the nanosecond; those of a change differ from one to the other.</summary>
+    private static string Timed(NodeInfo node) => $"{Shape(node)} {(node.ModifiedAt < FileTime.FromSeconds(0) && node.Kind != NodeKind.Folder ? node.ModifiedAt.Nanoseconds : 0)}";
+
+    private static FileTime LongAgo(int number) => FileTime.FromSeconds(-1 - number, number);
+
+    private static async Task<string> Pages(IFiles files, Principal who, FilePath folder, int count)
+    {
+        var lines = new List<string>();
+        for (ListPage? page = null; page is null || page.Next is not null;)
+        {
+            page = await files.ListAsync(who, folder, new ListRequest { Count = count, Cursor = page?.Next }, Ct);
+            lines.AddRange(page.Entries.Select(node => $"{node.Name} {Timed(node)}"));
+        }
+
+        return string.Join('\n', lines);
+    }
+
     private static FilePath RandomPath(Random random) =>
         FilePath.From(Enumerable.Range(0, random.Next(1, 4)).Select(_ => FileName.From(s_names[random.Next(s_names.Length)])));
 
@@ -164,10 +199,14 @@ public sealed class ModelTests(ITestOutputHelper output) : IAsyncLifetime
         foreach (var node in (await files.ListAsync(who, folder, new ListRequest(), Ct)).Entries)
         {
             var path = folder.Append(node.Name);
-            lines.Add($"{path} {Shape(node)}");
+            lines.Add($"{path} {Timed(node)}");
             if (node.Kind == NodeKind.Folder)
             {
                 lines.Add(await Dump(files, who, path));
+            }
+            else if (node.Kind == NodeKind.Symlink)
+            {
+                lines.Add(Convert.ToHexString((await files.ReadLinkAsync(who, path, Ct)).Span));
             }
             else
             {
