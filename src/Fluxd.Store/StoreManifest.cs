@@ -27,7 +27,7 @@ internal sealed record StoreManifest
 
     public required Guid Uuid { get; init; }
 
-    /// <summary>Raised by every rebuild and restore: a catalogue of a lower generation is an old copy.</summary>
+    /// <summary>Raised by every rebuild, for whoever reads the file: nothing depends on it, since the log tells how new a catalogue is.</summary>
     public required long Generation { get; init; }
 
     public string Chunker { get; init; } = Core.Chunking.Chunker.Id;

@@ -117,8 +117,6 @@ internal sealed class ContentStore : IContents
 
     public async ValueTask<byte[]> ReadChunkAsync(long chunk, CancellationToken ct)
     {
-        // The pack that it is in now stays till it is read.
-        using var ticket = Holds.TakeWide();
         // The place that was looked up stays until it is read.
         using var wide = Holds.TakeWide();
         var place = await Catalog.ReadAsync(reader => ChunkPlan.Find(reader, chunk), ct)

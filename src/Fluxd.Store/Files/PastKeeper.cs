@@ -183,16 +183,40 @@ internal sealed class PastKeeper(Trees trees, ExpiryClock expiry, Func<Retention
             return 0;
         }
 
-        var version = Pairs(db, "SELECT id, node FROM version WHERE root = ?1 AND replaced IS NOT NULL ORDER BY replaced LIMIT 1 + 0 * ?2", root);
-        if (version.Count > 0)
+        // One sum for a slice: the sum goes through all of the home's past.
+        var (excess, taken) = (bytes - budget, 0);
+        foreach (var (version, node, size) in OldestVersions(db, root))
         {
-            Purge.Version(db, version[0].First, version[0].Second);
-            return 1;
+            Purge.Version(db, version, node);
+            taken++;
+            excess -= size;
+            if (excess <= 0)
+            {
+                break;
+            }
+        }
+
+        if (taken > 0)
+        {
+            return taken;
         }
 
         var trash = Pairs(db, "SELECT node, 0 FROM trash WHERE root = ?1 ORDER BY removed LIMIT 1 + 0 * ?2", root);
         trash.ForEach(entry => Purge.TrashSlice(db, entry.First));
         return trash.Count;
+    }
+
+    private static List<(long Version, long Node, long Size)> OldestVersions(CatalogReader db, long root)
+    {
+        var oldest = new List<(long, long, long)>();
+        using var rows = db.Sql("SELECT id, node, size FROM version WHERE root = ?1 AND replaced IS NOT NULL ORDER BY replaced LIMIT ?2")
+            .Bind(root).Bind(FilesLimits.ExpirySlice);
+        while (rows.Step())
+        {
+            oldest.Add((rows.Long(0), rows.Long(1), rows.Long(2)));
+        }
+
+        return oldest;
     }
 
     private static List<(long First, long Second)> Pairs(CatalogReader db, string sql, long value, int most = FilesLimits.ExpirySlice)

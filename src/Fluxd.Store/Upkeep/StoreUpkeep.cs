@@ -110,8 +110,14 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
         return MakeCopyAsync(ct);
     }
 
+    /// <summary>Copies must not fill the last of the disk, where clients' commits need it.</summary>
     private async Task<CopyRecord> MakeCopyAsync(CancellationToken ct)
     {
+        if (store.Disk.Space().Free < new FileInfo(store.CatalogFile).Length + StoreLimits.BallastBytes)
+        {
+            throw new FluxException(FluxError.NoSpace, "The disk has not room enough for another copy of the catalogue.");
+        }
+
         var copy = await Copies.MakeAsync(ct);
         return new CopyRecord(copy.Path, copy.MadeAt, new FileInfo(copy.Path).Length);
     }
@@ -154,7 +160,7 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
     private Task<GcRecord> CollectAsync(GcRequest request, CancellationToken ct, TimeSpan wait = default) => AloneAsync(
         async () =>
         {
-            var parts = new GcParts(store.Catalog, store.Packs, store.Clock, KeptGroups, MakeCopyIfRoomAsync, store.Space.RequireRoom, store.Manifest.PackBytes);
+            var parts = new GcParts(store.Catalog, store.Packs, store.Clock, KeptGroups, MakeCopyAsync, store.Space.RequireRoom, store.Manifest.PackBytes);
             if (!request.DryRun)
             {
                 RequireRoomToCollect();
@@ -183,11 +189,6 @@ internal sealed class StoreUpkeep(FluxdStore store) : IDisposable
             throw new FluxException(FluxError.NoSpace, "The disk is too full even to collect garbage: free 32 MiB of it by other means, then ask again.");
         }
     }
-
-    /// <summary>A collection must not fill the last of the disk with copies, where clients' commits need it.</summary>
-    private Task<CopyRecord> MakeCopyIfRoomAsync(CancellationToken ct) => store.Disk.Space().Free < new FileInfo(store.CatalogFile).Length + StoreLimits.BallastBytes
-        ? throw new FluxException(FluxError.NoSpace, "The disk has not room enough for another copy of the catalogue.")
-        : MakeCopyAsync(ct);
 
     private static void RequireWholePath(string folder)
     {

@@ -10,7 +10,8 @@ namespace Fluxd.Store.Upkeep.Check;
 
 /// <summary>
 /// Compares the catalogue with itself and with the packs, and with <c>readData</c> every chunk with its hash. Changes
-/// nothing. Sees one moment of the catalogue, also while clients write.
+/// nothing. Sees one moment of the catalogue, also while clients write; but what takes as long as reading the packs goes
+/// in short reads, since the write-ahead log grows for as long as somebody looks at one moment.
 /// </summary>
 internal sealed class StoreCheck(string catalogPath, IPackStore packs)
 {
@@ -36,8 +37,10 @@ internal sealed class StoreCheck(string catalogPath, IPackStore packs)
         CheckPlaces(catalog);
         if (readData)
         {
+            catalog.Execute("COMMIT");
             CheckRecords(catalog, ct);
             ReadAll(catalog, ct);
+            catalog.Execute("BEGIN");
         }
 
         Progress("files");
@@ -117,11 +120,18 @@ internal sealed class StoreCheck(string catalogPath, IPackStore packs)
     /// <summary>The log in the packs: each segment's trailer is there and verifies, none is missing before the committed end.</summary>
     private void CheckRecords(Database catalog, CancellationToken ct)
     {
-        using var rows = catalog.Sql("SELECT id, len FROM pack WHERE state <> 2 ORDER BY id");
-        while (rows.Step())
+        var all = new List<(long Pack, long Length)>();
+        using (var rows = catalog.Sql("SELECT id, len FROM pack WHERE state <> 2 ORDER BY id"))
+        {
+            while (rows.Step())
+            {
+                all.Add((rows.Long(0), rows.Long(1)));
+            }
+        }
+
+        foreach (var (pack, length) in all)
         {
             ct.ThrowIfCancellationRequested();
-            var (pack, length) = (rows.Long(0), rows.Long(1));
             try
             {
                 var (segments, end) = (0, 0L);
@@ -135,7 +145,7 @@ internal sealed class StoreCheck(string catalogPath, IPackStore packs)
             }
             catch (PackDamagedException)
             {
-                // It is missing, or ends too early: named above.
+                // It is missing, or ends too early: named above, or let go since.
             }
         }
     }
@@ -148,34 +158,71 @@ internal sealed class StoreCheck(string catalogPath, IPackStore packs)
         }
     }
 
+    /// <summary>Every chunk that there is now; ids of later ones are higher. In the order of ids, which is nearly that of the packs.</summary>
     private void ReadAll(Database catalog, CancellationToken ct)
     {
-        var all = catalog.Scalar("SELECT sum(stored) FROM chunk") ?? 0;
-        using var rows = catalog.Sql("SELECT id, hash, off, raw, stored, crc, flags, pack FROM chunk ORDER BY pack, off");
-        IPackReader? pack = null;
+        var all = catalog.Scalar("SELECT sum(len) FROM pack WHERE state <> 2") ?? 0;
+        var last = catalog.Scalar("SELECT max(id) FROM chunk") ?? 0;
+        IPackReader? open = null;
         try
         {
-            while (rows.Step())
+            for (var page = Page(catalog, 0, last); page.Count > 0; page = Page(catalog, page[^1].Chunk.Id, last))
             {
                 ct.ThrowIfCancellationRequested();
-                var chunk = new ChunkRow(rows.Long(0), new(rows.Span(1)), rows.Long(2), rows.Int(3), rows.Int(4), (uint)rows.Long(5), rows.Int(6));
-                pack = Switch(pack, rows.Long(7));
-                _chunks++;
-                _bytes += chunk.Stored;
-                if (_chunks % UpkeepLimits.PageRows == 1)
+                foreach (var (pack, chunk) in page.OrderBy(place => place.Pack).ThenBy(place => place.Chunk.Offset))
                 {
-                    Progress(Text($"{_bytes >> 20} of {all >> 20} MiB read and compared"));
+                    _chunks++;
+                    _bytes += chunk.Stored;
+                    if (!IsWhole(catalog, ref open, pack, chunk))
+                    {
+                        _broken.Add(chunk.Id);
+                    }
                 }
 
-                if (pack is null || !ChunkCheck.Read(pack, chunk, new byte[chunk.Stored]))
-                {
-                    _broken.Add(chunk.Id);
-                }
+                Progress(Text($"{_bytes >> 20} of about {all >> 20} MiB read and compared"));
             }
         }
         finally
         {
-            pack?.Dispose();
+            open?.Dispose();
+        }
+    }
+
+    private static List<(long Pack, ChunkRow Chunk)> Page(Database catalog, long after, long last)
+    {
+        var page = new List<(long Pack, ChunkRow Chunk)>(UpkeepLimits.PageRows);
+        using var rows = catalog.Sql("SELECT id, hash, off, raw, stored, crc, flags, pack FROM chunk WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3")
+            .Bind(after).Bind(last).Bind(UpkeepLimits.PageRows);
+        while (rows.Step())
+        {
+            page.Add((rows.Long(7), new ChunkRow(rows.Long(0), new(rows.Span(1)), rows.Long(2), rows.Int(3), rows.Int(4), (uint)rows.Long(5), rows.Int(6))));
+        }
+
+        return page;
+    }
+
+    /// <summary>A collector may have moved it since its row was read, or removed it: then it is looked for where it is now.</summary>
+    private bool IsWhole(Database catalog, ref IPackReader? open, long pack, ChunkRow chunk)
+    {
+        while (true)
+        {
+            open = Switch(open, pack);
+            if (open is not null && ChunkCheck.Read(open, chunk, new byte[chunk.Stored]))
+            {
+                return true;
+            }
+
+            if (Page(catalog, chunk.Id - 1, chunk.Id) is not [var now])
+            {
+                return true;
+            }
+
+            if (now == (pack, chunk))
+            {
+                return false;
+            }
+
+            (pack, chunk) = now;
         }
     }
 
