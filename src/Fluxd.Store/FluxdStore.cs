@@ -28,6 +28,9 @@ public sealed record StoreOptions
     public string? UuidPath { get; init; }
 
     public TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>Smaller in tests, whose disks are.</summary>
+    internal long BallastBytes { get; init; } = StoreLimits.BallastBytes;
 }
 
 /// <summary>
@@ -85,7 +88,7 @@ public sealed class FluxdStore : IAsyncDisposable
     {
         Directory.CreateDirectory(options.Path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var disk = new LocalDisk(options.Path);
-        RequireTrusted(disk, options.Path);
+        RequireTrusted(disk, options);
         using var processLock = TakeLock(disk, options);
         if (disk.Exists(StoreManifest.FileName) || disk.Exists(PackLayout.Folder) || File.Exists(CatalogPath(options)))
         {
@@ -119,7 +122,7 @@ public sealed class FluxdStore : IAsyncDisposable
         var disk = new LocalDisk(options.Path);
         var manifest = StoreManifest.Read(disk) ?? throw Missing(options);
         RequireRemembered(options, manifest.Uuid);
-        RequireTrusted(disk, options.Path);
+        RequireTrusted(disk, options);
         if (!File.Exists(CatalogPath(options)))
         {
             throw FluxException.NotFound($"The store at {options.Path} has no catalogue at {CatalogPath(options)}. Mount its disk; if it is lost: fluxctl store rebuild --config FILE");
@@ -137,14 +140,20 @@ public sealed class FluxdStore : IAsyncDisposable
         var packs = new PackStore(disk, manifest.Identity);
         try
         {
-            var space = new SpaceGuard(disk, options.Clock, options.KeepFree);
+            var space = new SpaceGuard(disk, options.Clock, options.KeepFree)
+            {
+                BallastBytes = options.BallastBytes,
+                Catalog = CatalogFolder(options) is { } folder
+                    ? new SpaceGuard(new LocalDisk(folder), options.Clock, () => 0, Path.GetFileName(CatalogPath(options)) + ".ballast") { BallastBytes = options.BallastBytes }
+                    : null,
+            };
             new CatalogCopies(CatalogPath(options), CopiesPathOf(options.Path)).RemoveUnfinished();
             space.RestoreBallast();
             var catalog = SqliteCatalog.Open(new CatalogOptions(CatalogPath(options), options.Clock)
             {
                 Packs = packs,
                 PackBytes = manifest.PackBytes,
-                MakeRoom = space.GiveUpBallast,
+                Room = space.Room,
                 CopyBeforeMigration = step => Path.Combine(options.Path, SnapFolder, $"before-{step:0000}.db"),
                 ReadOnlyBecause = manifest.ReadOnlyBecauseOf is { } feature
                     ? new FluxException(FluxError.Unavailable, $"This store uses \"{feature}\", which this version of fluxd can read but not write: install a newer one.")
@@ -205,6 +214,10 @@ public sealed class FluxdStore : IAsyncDisposable
     private static string CatalogPath(StoreOptions options) =>
         string.IsNullOrEmpty(options.CatalogPath) ? Path.Combine(options.Path, CatalogName) : options.CatalogPath;
 
+    /// <summary>Where the catalogue has a folder of its own; null: it is in the store's.</summary>
+    private static string? CatalogFolder(StoreOptions options) =>
+        Path.GetDirectoryName(Path.GetFullPath(CatalogPath(options))) is { } folder && folder != Path.GetFullPath(options.Path) ? folder : null;
+
     private static IDiskFile TakeLock(LocalDisk disk, StoreOptions options)
     {
         try
@@ -214,6 +227,15 @@ public sealed class FluxdStore : IAsyncDisposable
         catch (DiskException e) when (e.Fault == DiskFault.Locked)
         {
             throw new FluxException(FluxError.Busy, $"Another fluxd uses the store at {options.Path}: stop it first (sudo systemctl stop 'fluxd*').", e);
+        }
+    }
+
+    private static void RequireTrusted(LocalDisk disk, StoreOptions options)
+    {
+        RequireTrusted(disk, options.Path);
+        if (CatalogFolder(options) is { } folder && Directory.Exists(folder))
+        {
+            RequireTrusted(new LocalDisk(folder), folder);
         }
     }
 

@@ -1,23 +1,23 @@
 using Fluxd.Core;
+using Fluxd.Store.Catalog;
 using Fluxd.Store.Disk;
 
 namespace Fluxd.Store;
 
 /// <summary>
-/// Keeps the disk from filling up: new data is refused while there is still room for the catalogue and for deletes,
-/// and a ballast file is given up when a commit finds the disk full all the same. Thread-safe.
+/// Keeps a disk from filling up: new data is refused while there is still room for the catalogue and for deletes, and of
+/// a ballast file one half is given up to commits that find the disk full all the same; the other is for the collection
+/// that gives room back. Thread-safe.
 /// </summary>
-internal sealed class SpaceGuard(IDisk disk, TimeProvider clock, Func<long> keepFree)
+internal sealed class SpaceGuard(IDisk disk, TimeProvider clock, Func<long> keepFree, string ballast = "ballast")
 {
-    private const string BallastName = "ballast";
-
     private readonly Lock _lock = new();
     private DiskSpace _seen;
     private long _seenAt;
     private long _takenSince;
 
     /// <summary>Full to <see cref="DiskSpace.WarnPercent"/> or more: an administrator should hear of it.</summary>
-    internal bool IsGettingFull => Look().PercentUsed >= DiskSpace.WarnPercent;
+    internal bool IsGettingFull => Look().PercentUsed >= DiskSpace.WarnPercent || Catalog is { IsGettingFull: true };
 
     internal DiskSpace Space => Look();
 
@@ -25,6 +25,8 @@ internal sealed class SpaceGuard(IDisk disk, TimeProvider clock, Func<long> keep
     /// <exception cref="FluxException">NoSpace.</exception>
     internal void RequireRoom(long bytes)
     {
+        // The catalogue grows by far less than the packs: that its disk is not full is enough.
+        Catalog?.RequireRoom(0);
         var space = Look();
         long taken;
         lock (_lock)
@@ -39,36 +41,76 @@ internal sealed class SpaceGuard(IDisk disk, TimeProvider clock, Func<long> keep
         }
     }
 
+    /// <summary>The catalogue's own disk, where it has one.</summary>
+    internal SpaceGuard? Catalog { get; init; }
+
+    internal long BallastBytes { get; init; } = StoreLimits.BallastBytes;
+
+    internal DiskRoom Room => new(() => Math.Min(disk.Space().Free, Catalog?.Room.Free() ?? long.MaxValue), GiveUpHalf, GiveUpBallast);
+
     /// <summary>Makes the ballast where it is missing and there is room. Called at start and by upkeep.</summary>
     internal void RestoreBallast()
     {
-        if (disk.Exists(BallastName) || disk.Space().Free < 4 * StoreLimits.BallastBytes)
+        Catalog?.RestoreBallast();
+        lock (_lock)
         {
-            return;
-        }
+            if (Length() >= BallastBytes || disk.Space().Free < 4 * BallastBytes)
+            {
+                return;
+            }
 
-        try
-        {
-            using var file = disk.Open(BallastName, DiskMode.CreateNew);
-            file.Allocate(StoreLimits.BallastBytes);
-            file.Sync();
-        }
-        catch (DiskException)
-        {
-            // Without it deletes on a full disk may fail; that is no reason not to start.
+            try
+            {
+                using var file = disk.Open(ballast, disk.Exists(ballast) ? DiskMode.Write : DiskMode.CreateNew);
+                file.Allocate(BallastBytes);
+                file.Sync();
+            }
+            catch (DiskException)
+            {
+                // Without it deletes on a full disk may fail; that is no reason not to start. A part of it is one too.
+            }
         }
     }
 
-    /// <summary>Gives the ballast's room to the commit that found the disk full; true when there was some.</summary>
-    internal bool GiveUpBallast()
+    /// <summary>Gives all of the ballast's room away; true when there was some.</summary>
+    internal bool GiveUpBallast() => (Catalog?.GiveUpBallast() ?? false) | GiveUp(keep: 0);
+
+    /// <summary>Gives the commits' part of it to one that found the disk full; true when there was some.</summary>
+    internal bool GiveUpHalf() => (Catalog?.GiveUpHalf() ?? false) | GiveUp(BallastBytes / 2);
+
+    private bool GiveUp(long keep)
     {
-        if (!disk.Exists(BallastName))
+        lock (_lock)
         {
-            return false;
+            if (Length() <= keep)
+            {
+                return false;
+            }
+
+            if (keep == 0)
+            {
+                disk.Remove(ballast);
+            }
+            else
+            {
+                using var file = disk.Open(ballast, DiskMode.Write);
+                file.SetLength(keep);
+            }
+
+            _seen = default; // another look
+            return true;
+        }
+    }
+
+    private long Length()
+    {
+        if (!disk.Exists(ballast))
+        {
+            return 0;
         }
 
-        disk.Remove(BallastName);
-        return true;
+        using var file = disk.Open(ballast, DiskMode.Read);
+        return file.Length;
     }
 
     private DiskSpace Look()

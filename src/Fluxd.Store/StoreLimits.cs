@@ -22,6 +22,7 @@ public static class StoreLimits
     /// <summary>store.json is a page of text; more is not ours.</summary>
     public const int ManifestBytesMax = 64 << 10;
 
-    /// <summary>Kept on the disk so that deletes can still be committed when it is full.</summary>
+    /// <summary>Kept on the disk so that deletes can still be committed when it is full (some thousands, in the first half), and
+    /// a collection can begin (32 MiB, the other).</summary>
     public const long BallastBytes = 64L << 20;
 }

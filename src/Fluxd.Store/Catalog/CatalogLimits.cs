@@ -44,6 +44,14 @@ internal static class CatalogLimits
 
     public const int PageBytes = 4096;
 
+    /// <summary>With less than this free, a group takes the catalogue's room before its log is written: a few writes more, which
+    /// nobody need pay for while there is plenty. Four times what is dirty in the writer's cache at most.</summary>
+    public const long ShortRoom = 4L * WriterCacheKiB << 10;
+
+    /// <summary>With less than this free, no group is begun that could not be finished: after the pages of its work are written,
+    /// those of its chunks' rows are left (20,000 of 100 bytes), and a step of the write-ahead log's index.</summary>
+    public const long CommitRoom = 8 << 20;
+
     /// <summary>The writer's page cache.</summary>
     public const int WriterCacheKiB = 64 << 10;
 
@@ -54,6 +62,9 @@ internal static class CatalogLimits
 
     /// <summary>Passive attempts are this far apart: each costs two syncs.</summary>
     public const int WalPassiveStepPages = (4 << 20) / PageBytes;
+
+    /// <summary>Both of them where room is short: the log would take the room that deletes need.</summary>
+    public const int WalShortPages = (1 << 20) / PageBytes;
 
     /// <summary>Beyond this the committer waits a moment for readers to end, so that the log starts again from its beginning.</summary>
     public const int WalRestartPages = (64 << 20) / PageBytes;

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Fluxd.Store.Catalog.Sqlite;
 
 namespace Fluxd.Store.Catalog;
 
@@ -30,6 +31,9 @@ internal abstract class CatalogWrite
 
     internal CancellationToken Cancellation { get; init; }
 
+    /// <summary>What the work threw; null while it has not.</summary>
+    internal abstract Exception? Failure { get; }
+
     /// <summary>Runs the work; false when it threw (kept for <see cref="Settle"/>).</summary>
     internal abstract bool Run(CatalogTransaction transaction);
 
@@ -48,6 +52,8 @@ internal sealed class CatalogWrite<T>(Func<CatalogTransaction, T> work) : Catalo
     private readonly TaskCompletionSource<T> _caller = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private T? _result;
     private Exception? _failure;
+
+    internal override Exception? Failure => _failure;
 
     internal Task<T> Task => _caller.Task;
 
@@ -78,7 +84,8 @@ internal sealed class CatalogWrite<T>(Func<CatalogTransaction, T> work) : Catalo
         }
     }
 
-    internal override void Fail(Exception exception) => _caller.TrySetException(_failure ?? exception);
+    // A full disk is told in the group's words, whoever of the group met it.
+    internal override void Fail(Exception exception) => _caller.TrySetException(_failure is null or SqlException { IsDiskFull: true } ? exception : _failure);
 
     internal override void Cancel() => _caller.TrySetCanceled(Cancellation);
 }

@@ -29,6 +29,7 @@ internal sealed class Committer
     private readonly List<CatalogWrite> _group = [];
     private ReaderPool _readers = null!; // set before the thread starts
     private int _checkpointedPages;
+    private long _noMergeAt = -1; // the commit after which there was no room for one
 
     /// <summary>Takes the connection and the log over, and closes them when it ends.</summary>
     /// <param name="fault">Why nothing may be written from the start on; null when all is well.</param>
@@ -58,8 +59,8 @@ internal sealed class Committer
 
     internal long Layouts => _writer.Layouts;
 
-    /// <summary>Asked when a group did not fit on the disk: true when room was made and it may be tried again.</summary>
-    internal Func<bool>? MakeRoom { get; init; }
+    /// <summary>Asked when a group does not fit on the disk.</summary>
+    internal DiskRoom? Room { get; init; }
 
     /// <param name="readers">Whose snapshots end when nobody reads in them: after each commit, and around the copying back of the write-ahead log.</param>
     internal void Start(ReaderPool readers)
@@ -139,7 +140,7 @@ internal sealed class Committer
     /// <summary>One group, or a slice of upkeep while nobody waits. False: stopped and empty.</summary>
     private bool Next()
     {
-        var wantsMerge = Fault is null && Index.WantsMerge;
+        var wantsMerge = Fault is null && Index.WantsMerge && _writer.Commits != _noMergeAt;
         if (wantsMerge && Index.MustMerge)
         {
             Merge();
@@ -176,7 +177,7 @@ internal sealed class Committer
             _writer.Begin(_waiting.Peek().MovesChunks);
             Gather();
             var began = _clock.GetTimestamp();
-            _writer.Commit(MakeRoom);
+            _writer.Commit(Room);
             StoreMetrics.Committed(_group.Count, _clock.GetElapsedTime(began));
         }
         catch (Exception e)
@@ -222,10 +223,15 @@ internal sealed class Committer
         {
             FluxException => cause,
             _ when Fault is not null => ReadOnly(cause),
-            SqlException { IsDiskFull: true } or LogFailedException { IsDiskFull: true } =>
-                new FluxException(FluxError.NoSpace, "The disk is full; free some space and try again.", cause),
+            SqlException { IsDiskFull: true } or LogFailedException { IsDiskFull: true } => DiskRoom.Full(cause),
             _ => cause,
         };
+        if (cause is SqlException { IsDiskFull: true })
+        {
+            // For whoever tries again.
+            _ = Room?.Make();
+        }
+
         if (_group.Count == 0)
         {
             // It failed before the first could run: they all share the answer.
@@ -261,6 +267,10 @@ internal sealed class Committer
 
             Checkpoint();
         }
+        catch (SqlException e) when (e.IsDiskFull)
+        {
+            // All of that can wait: what is committed stands in the packs and in the write-ahead log.
+        }
         catch (Exception e)
         {
             Fault ??= e;
@@ -282,7 +292,7 @@ internal sealed class Committer
 
         _readers.EndIdle();
         var rc = Copy(raw.SQLITE_CHECKPOINT_PASSIVE, out var all, out var copied);
-        return rc is raw.SQLITE_OK or raw.SQLITE_BUSY ? rc == raw.SQLITE_OK && all == copied : throw _database.Failure(rc, "checkpoint");
+        return rc is raw.SQLITE_OK or raw.SQLITE_BUSY or raw.SQLITE_FULL ? rc == raw.SQLITE_OK && all == copied : throw _database.Failure(rc, "checkpoint");
     }
 
     [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "Nobody waits for this; the fault is kept and shown.")]
@@ -293,6 +303,10 @@ internal sealed class Committer
             _writer.MergeIndex();
             Checkpoint();
         }
+        catch (SqlException e) when (e.IsDiskFull)
+        {
+            _noMergeAt = _writer.Commits;
+        }
         catch (Exception e)
         {
             Fault ??= e;
@@ -302,13 +316,16 @@ internal sealed class Committer
     private void Checkpoint()
     {
         var pages = _wal.Pages;
-        if (pages < CatalogLimits.WalPassivePages)
+        var (least, step) = _writer.IsRoomShort
+            ? (CatalogLimits.WalShortPages, CatalogLimits.WalShortPages)
+            : (CatalogLimits.WalPassivePages, CatalogLimits.WalPassiveStepPages);
+        if (pages < least)
         {
             _checkpointedPages = 0;
             return;
         }
 
-        if (pages - _checkpointedPages < CatalogLimits.WalPassiveStepPages)
+        if (pages - _checkpointedPages < step)
         {
             return;
         }
@@ -319,8 +336,9 @@ internal sealed class Committer
         // A snapshot that began while the log was copied, and stayed, would keep the next write from starting the log again.
         var rc = _readers.Wait(() => Copy(mode, out _, out _));
 
-        // Busy: a reader is in the way; the next attempt comes a few MiB later.
-        if (rc is not (raw.SQLITE_OK or raw.SQLITE_BUSY))
+        // Busy: a reader is in the way. Full: the catalogue's file can't grow. The next attempt comes a few MiB later, and the
+        // write-ahead log holds it all until then.
+        if (rc is not (raw.SQLITE_OK or raw.SQLITE_BUSY or raw.SQLITE_FULL))
         {
             Fault ??= _database.Failure(rc, "checkpoint");
         }
@@ -338,7 +356,7 @@ internal sealed class Committer
                 _writer.SealAll();
             }
         }
-        catch (DiskException e)
+        catch (Exception e) when (e is DiskException or SqlException { IsDiskFull: true })
         {
             // The next start closes the packs; what is committed is safe.
             Fault = e;

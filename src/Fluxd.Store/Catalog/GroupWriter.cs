@@ -22,9 +22,9 @@ internal sealed class GroupWriter : IDisposable
     private long _applied;
     private long _commits;
     private long _layouts;
-    private long _applying;
     private long _nextChunk;
     private long _savedNextPack;
+    private long _savingNextPack;
     private readonly ChangeRecorder? _recorder;
     private CatalogTransaction? _transaction;
 
@@ -62,13 +62,16 @@ internal sealed class GroupWriter : IDisposable
     /// <summary>The log has the group and the catalogue may not: only a restart brings them together.</summary>
     internal bool IsCommitUncertain { get; private set; }
 
+    /// <summary>There was little room when the last group was written.</summary>
+    internal bool IsRoomShort { get; private set; }
+
     internal bool IsFull => Group is { } group && (group.Bytes >= CatalogLimits.GroupBytes || group.Chunks >= CatalogLimits.GroupChunks);
 
     internal void Begin(bool everything)
     {
         _database.Execute("BEGIN IMMEDIATE");
-        _applying = _applied;
         Group = new OpenGroup(Index, _nextChunk);
+        _savingNextPack = _savedNextPack;
         _transaction = new CatalogTransaction(_database, Group, _sequences, References);
         _recorder?.Begin(everything);
     }
@@ -90,7 +93,7 @@ internal sealed class GroupWriter : IDisposable
             // Some faults end the whole transaction: then the group fails together.
             if (!_database.InTransaction)
             {
-                throw new SqlException(SQLitePCL.raw.SQLITE_ABORT, "SQLite gave the whole transaction up.");
+                throw write.Failure as SqlException ?? new SqlException(SQLitePCL.raw.SQLITE_ABORT, "SQLite gave the whole transaction up.");
             }
 
             transaction.ForgetAfterCommit(actions);
@@ -102,8 +105,8 @@ internal sealed class GroupWriter : IDisposable
     }
 
     /// <summary>Makes the group durable and visible.</summary>
-    /// <param name="makeRoom">Asked when the disk is full: true when it is worth another try.</param>
-    internal void Commit(Func<bool>? makeRoom)
+    /// <param name="room">Asked when it is short. Null: nobody looks after it.</param>
+    internal void Commit(DiskRoom? room)
     {
         var group = Group!;
         if (_recorder?.IsEmpty != true)
@@ -111,24 +114,31 @@ internal sealed class GroupWriter : IDisposable
             _sequences.Save();
         }
 
+        LoggedGroup? logged = null;
         if (_log is not null)
         {
-            WriteLog(_log, group, makeRoom);
+            logged = WriteLog(_log, group, room);
         }
         else if (group.Staged.Count > 0)
         {
             throw new InvalidOperationException("This catalogue has no packs to put chunks into.");
         }
 
-        IsCommitUncertain = _log is not null;
         var moves = _transaction!.MovesPlaces ? 1 : 0;
         Interlocked.Add(ref _layouts, moves);
-        _database.Execute("COMMIT");
-        Interlocked.Add(ref _layouts, moves);
+        try
+        {
+            CommitCatalog(logged, room);
+        }
+        finally
+        {
+            Interlocked.Add(ref _layouts, moves);
+        }
+
         IsCommitUncertain = false;
         Interlocked.Increment(ref _commits);
-        _nextChunk = group.NextId;
-        Volatile.Write(ref _applied, _applying);
+        (_nextChunk, _savedNextPack) = (group.NextId, _savingNextPack);
+        Volatile.Write(ref _applied, logged?.Group ?? _applied);
         Index.Add(group.Added);
         foreach (var action in _transaction.AfterCommitActions)
         {
@@ -151,11 +161,7 @@ internal sealed class GroupWriter : IDisposable
     {
         End();
         _sequences.Forget();
-        if (_database.InTransaction)
-        {
-            _ = SQLitePCL.raw.sqlite3_exec(_database.Handle, "ROLLBACK");
-        }
-
+        _database.RollBack();
         return _log is null || CloseSuspects();
     }
 
@@ -176,6 +182,7 @@ internal sealed class GroupWriter : IDisposable
         {
             _sealed.AddRange(_log.SealAll().Select(pack => (pack, (long?)null)));
             MarkSealed();
+            _sealed.Clear();
         }
     }
 
@@ -185,12 +192,37 @@ internal sealed class GroupWriter : IDisposable
         _log?.Dispose();
     }
 
-    private void WriteLog(CommitLog log, OpenGroup group, Func<bool>? makeRoom)
+    /// <summary>The catalogue's own commit, of a group that the log has or needn't have.</summary>
+    private void CommitCatalog(LoggedGroup? logged, DiskRoom? room)
+    {
+        try
+        {
+            logged?.InsertSegments(_database);
+            MarkSealed();
+            _database.Execute("COMMIT");
+            _sealed.Clear();
+        }
+        catch (SqlException e) when (e.IsDiskFull && logged is not null && room?.Make() == true)
+        {
+            // What is in the log counts. It is played, as the next start would play it; packs are marked with the next group.
+            _recorder!.End();
+            _database.RollBack();
+            logged.Play(_database);
+        }
+    }
+
+    /// <summary>Null: there is nothing to log.</summary>
+    private LoggedGroup? WriteLog(CommitLog log, OpenGroup group, DiskRoom? room)
     {
         SaveSequences(log, group);
         if (group.Staged.Count == 0 && _recorder!.IsEmpty)
         {
-            return;
+            return null;
+        }
+
+        if (room is not null)
+        {
+            TakeRoom(room);
         }
 
         var changes = _recorder!.Take();
@@ -199,19 +231,34 @@ internal sealed class GroupWriter : IDisposable
             throw new FluxException(FluxError.TooLarge, "This changes too much at once; do it in smaller steps.");
         }
 
-        var written = Write(log, group, changes, makeRoom);
+        var written = Write(log, group, changes, room);
         IsCommitUncertain = true;
-        foreach (var trailer in written)
-        {
-            SegmentRows.Insert(_database, trailer);
-        }
-
-        MarkSealed();
-        _applying = _applied + 1;
-        SaveApplied(_applying);
+        return new LoggedGroup(_applied + 1, written, changes);
     }
 
-    private IReadOnlyList<TrailerInfo> Write(CommitLog log, OpenGroup group, ReadOnlyMemory<byte> changes, Func<bool>? makeRoom)
+    /// <summary>
+    /// A group that the log has and the catalogue finds no room for can only be settled with more room, or by a restart. So
+    /// where room is short, the catalogue takes its own before the log is written: without it the group fails as if it had
+    /// never been.
+    /// </summary>
+    private void TakeRoom(DiskRoom room)
+    {
+        var free = room.Free();
+        IsRoomShort = free < CatalogLimits.ShortRoom;
+        if (!IsRoomShort)
+        {
+            return;
+        }
+
+        if (free < CatalogLimits.CommitRoom && !(room.Make() && room.Free() >= CatalogLimits.CommitRoom))
+        {
+            throw DiskRoom.Full();
+        }
+
+        _database.Flush();
+    }
+
+    private IReadOnlyList<TrailerInfo> Write(CommitLog log, OpenGroup group, ReadOnlyMemory<byte> changes, DiskRoom? room)
     {
         try
         {
@@ -220,7 +267,7 @@ internal sealed class GroupWriter : IDisposable
         catch (LogFailedException e) when (e.IsDiskFull)
         {
             // Room first: closing the packs that failed takes a little of it.
-            var hasRoom = makeRoom?.Invoke() == true;
+            var hasRoom = room?.Make() == true;
             IsCommitUncertain = !CloseSuspects();
             if (IsCommitUncertain || !hasRoom)
             {
@@ -243,7 +290,7 @@ internal sealed class GroupWriter : IDisposable
         if (log.NextPack != _savedNextPack && (group.Staged.Count > 0 || !_recorder!.IsEmpty))
         {
             SaveSequence("pack", log.NextPack);
-            _savedNextPack = log.NextPack;
+            _savingNextPack = log.NextPack;
         }
     }
 
@@ -253,20 +300,12 @@ internal sealed class GroupWriter : IDisposable
         save.Run();
     }
 
-    private void SaveApplied(long group)
-    {
-        using var set = _database.Sql("UPDATE local SET value = ?1 WHERE key = 'applied_group'").Bind(group);
-        set.Run();
-    }
-
     private void MarkSealed()
     {
         foreach (var (pack, length) in _sealed)
         {
             SegmentRows.SetSealed(_database, pack, length);
         }
-
-        _sealed.Clear();
     }
 
     private bool CloseSuspects()

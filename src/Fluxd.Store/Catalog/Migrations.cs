@@ -62,11 +62,7 @@ internal static class Migrations
         }
         catch
         {
-            if (database.InTransaction)
-            {
-                database.Execute("ROLLBACK");
-            }
-
+            database.RollBack();
             throw;
         }
     }
@@ -79,8 +75,17 @@ internal static class Migrations
             File.Delete(path);
         }
 
-        using var copy = database.Sql("VACUUM INTO ?1").Bind(path);
-        copy.Run();
+        try
+        {
+            using var copy = database.Sql("VACUUM INTO ?1").Bind(path);
+            copy.Run();
+        }
+        catch
+        {
+            // On a full disk half a copy would hold the room that everybody needs.
+            File.Delete(path);
+            throw;
+        }
     }
 
     private static List<Migration> Load()

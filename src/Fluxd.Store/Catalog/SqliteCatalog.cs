@@ -3,6 +3,7 @@ using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Catalog.Log;
 using Fluxd.Store.Catalog.References;
 using Fluxd.Store.Catalog.Sqlite;
+using Fluxd.Store.Disk;
 using Fluxd.Store.Packs;
 using SQLitePCL;
 
@@ -21,8 +22,8 @@ internal sealed record CatalogOptions(string Path, TimeProvider Clock)
 
     public IndexSizes? Index { get; init; }
 
-    /// <summary>Asked when the disk is full: true when room was made and the commit may be tried again.</summary>
-    public Func<bool>? MakeRoom { get; init; }
+    /// <summary>The room on the disk; null: nobody looks after it.</summary>
+    public DiskRoom? Room { get; init; }
 
     /// <summary>Open for reading only, for this reason: no replay, no migration, no write.</summary>
     public Exception? ReadOnlyBecause { get; init; }
@@ -73,10 +74,30 @@ internal sealed class SqliteCatalog : IAsyncDisposable
     /// Opens, and first brings the catalogue up to its log. Where the log or a pack is damaged, it opens read-only
     /// with <see cref="Fault"/> set, and changes nothing.
     /// </summary>
-    /// <exception cref="FluxException">NotFound: no such file. Exists: it is there and should be made. Unavailable: a newer schema.</exception>
+    /// <exception cref="FluxException">NotFound: no such file. Exists: it is there and should be made. Unavailable: a newer schema. NoSpace: not even the log can be played.</exception>
     public static SqliteCatalog Open(CatalogOptions options)
     {
         Prepare(options);
+        while (true)
+        {
+            try
+            {
+                return OpenOnce(options);
+            }
+            catch (Exception e) when (e is SqlException { IsDiskFull: true } or DiskException { Fault: DiskFault.Full })
+            {
+                if (options.Room is not { } room || !(room.Make() || room.MakeLast()))
+                {
+                    throw new FluxException(
+                        FluxError.NoSpace,
+                        $"The disk is too full to open the catalogue {options.Path} ({e.Message}). Nothing is lost: free some space there, and start again.", e);
+                }
+            }
+        }
+    }
+
+    private static SqliteCatalog OpenOnce(CatalogOptions options)
+    {
         var database = Database.Open(options.Path, raw.SQLITE_OPEN_READWRITE);
         try
         {
@@ -93,7 +114,7 @@ internal sealed class SqliteCatalog : IAsyncDisposable
             // each into a temporary file. What sorts without bound is behind us: migrations and replay.
             database.Execute("PRAGMA temp_store=MEMORY");
 
-            var committer = new Committer(database, log, options.Clock, fault, options.Index) { MakeRoom = options.MakeRoom };
+            var committer = new Committer(database, log, options.Clock, fault, options.Index) { Room = options.Room };
             var readers = new ReaderPool(options.Path, options.Clock, () => committer.Commits);
             committer.Start(readers);
             return new SqliteCatalog(committer, readers, replayed);
@@ -146,6 +167,11 @@ internal sealed class SqliteCatalog : IAsyncDisposable
         catch (FluxException e) when (e.Error == FluxError.Corrupt)
         {
             return (null, e);
+        }
+        catch (DiskException e) when (e.Fault != DiskFault.Full)
+        {
+            // What can't be read now may be the end of the log: nothing is cut or closed on that ground.
+            return (null, new FluxException(FluxError.Unavailable, $"The log could not be read or closed ({e.Message}). Nothing that is committed was changed; look at the disk, then start fluxd again.", e));
         }
     }
 

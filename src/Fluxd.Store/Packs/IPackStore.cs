@@ -34,6 +34,7 @@ internal interface IPackStore
 
     /// <summary>The indexes of a segment's chunks whose stored bytes are missing or don't match: by checksum, and by
     /// hash of the raw bytes when <paramref name="rehash"/> is set.</summary>
+    /// <exception cref="Disk.DiskException">They could not be read, which doesn't say that they are bad.</exception>
     IReadOnlyList<int> Verify(TrailerInfo trailer, bool rehash);
 
     /// <summary>Is the pack closed by a valid footer?</summary>

@@ -1,3 +1,5 @@
+using Fluxd.Store.Disk;
+
 namespace Fluxd.Store.Packs;
 
 /// <summary>
@@ -67,13 +69,23 @@ internal sealed class PackLane(IPackStore packs, Func<long> nextPack, long packB
             _current = null;
         }
         var ready = _full.Where(w => w.OpenChunks.Count == 0 && !w.IsSuspect).ToList();
+        var done = new List<long>(ready.Count);
         foreach (var writer in ready)
         {
-            writer.Seal();
+            try
+            {
+                writer.Seal();
+            }
+            catch (DiskException e) when (e.Fault == DiskFault.Full && !writer.IsSuspect)
+            {
+                // What it holds is committed, sealed or not. Another time, or at the next start.
+                continue;
+            }
             _full.Remove(writer);
             writer.Dispose();
+            done.Add(writer.Pack);
         }
-        return [.. ready.Select(w => w.Pack)];
+        return done;
     }
 
     /// <summary>Seals what is committed, so that the next start finds closed packs; then lets go of the files.</summary>

@@ -76,7 +76,17 @@ internal sealed class PackWriter(IDiskFile file, long pack, StoreIdentity identi
         Refuse();
         if (_open.Count > 0)
             throw new InvalidOperationException("Finish the segment before sealing its pack.");
-        Write(FooterFormat.Encode(pack, Length, _trailers, identity), Length);
+        try
+        {
+            Write(FooterFormat.Encode(pack, Length, _trailers, identity), Length);
+        }
+        catch (DiskException e) when (e.Fault == DiskFault.Full)
+        {
+            // Nothing is behind the footer, and before it nothing was touched: the same may be tried again.
+            IsSuspect = false;
+            throw;
+        }
+
         Sync();
         _isSealed = true;
     }

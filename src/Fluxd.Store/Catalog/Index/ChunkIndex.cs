@@ -147,6 +147,7 @@ internal sealed class ChunkIndex
             BeginMerge();
         }
 
+        var before = (_merged, _firstTier, _secondTier, _isMoving, _movedUpTo);
         _database.Execute("BEGIN IMMEDIATE");
         try
         {
@@ -163,11 +164,9 @@ internal sealed class ChunkIndex
         }
         catch
         {
-            if (_database.InTransaction)
-            {
-                _database.Execute("ROLLBACK");
-            }
-
+            // On a full disk it is tried again later.
+            (_merged, _firstTier, _secondTier, _isMoving, _movedUpTo) = before;
+            _database.RollBack();
             throw;
         }
 

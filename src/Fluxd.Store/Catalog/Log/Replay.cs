@@ -122,36 +122,7 @@ internal sealed class Replay
         }
 
         var group = segments[^1].Group;
-        _database.Execute("BEGIN IMMEDIATE");
-        try
-        {
-            foreach (var segment in segments)
-            {
-                SegmentRows.Insert(_database, segment);
-            }
-
-            if (record.Changes.Length > 0)
-            {
-                ChangePlayer.Play(_database, record.Changes.Span);
-            }
-
-            using (var set = _database.Sql("UPDATE local SET value = ?1 WHERE key = 'applied_group'").Bind(group))
-            {
-                set.Run();
-            }
-
-            _database.Execute("COMMIT");
-        }
-        catch
-        {
-            if (_database.InTransaction)
-            {
-                _database.Execute("ROLLBACK");
-            }
-
-            throw;
-        }
-
+        new LoggedGroup(group, segments, record.Changes).Play(_database);
         _applied = group;
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using SQLitePCL;
 
 namespace Fluxd.Store.Catalog.Sqlite;
@@ -6,7 +7,7 @@ namespace Fluxd.Store.Catalog.Sqlite;
 /// One connection and its cache of prepared statements. One thread at a time (the library's own mutex is off).
 /// The SQL texts are constants of the code, so the cache is bounded by it.
 /// </summary>
-internal sealed class Database : IDisposable
+internal sealed partial class Database : IDisposable
 {
     private readonly Dictionary<string, Stack<Statement>> _idle = new(SqlTexts.Instance);
 
@@ -46,6 +47,28 @@ internal sealed class Database : IDisposable
         if (rc != raw.SQLITE_OK)
         {
             throw Failure(rc, script);
+        }
+    }
+
+    /// <summary>
+    /// Writes what the open transaction changed into the write-ahead log now, where it stays unseen until the commit: what
+    /// that would find no room for fails here.
+    /// </summary>
+    internal void Flush()
+    {
+        var rc = FlushCache(Handle.DangerousGetHandle());
+        if (rc is not (raw.SQLITE_OK or raw.SQLITE_BUSY))
+        {
+            throw Failure(rc, "flush");
+        }
+    }
+
+    /// <summary>After a failure, which may have ended the transaction already.</summary>
+    internal void RollBack()
+    {
+        if (InTransaction)
+        {
+            _ = raw.sqlite3_exec(Handle, "ROLLBACK");
         }
     }
 
@@ -100,6 +123,9 @@ internal sealed class Database : IDisposable
 
         public int GetHashCode(string sql) => (sql.Length * 31 * 31) + (sql[sql.Length / 2] * 31) + sql[sql.Length / 3] + sql[^1];
     }
+
+    [LibraryImport(SqliteLibrary.Name, EntryPoint = "sqlite3_db_cacheflush")]
+    private static partial int FlushCache(nint database);
 
     private static string FirstLine(string sql) => sql.Length <= 120 ? sql : string.Concat(sql.AsSpan(0, 120), "…");
 }

@@ -46,7 +46,7 @@ public sealed class LogTests : IAsyncLifetime
     private SqliteCatalog Open(string path, Fluxd.Store.Disk.IDisk disk, bool create = false, Func<bool>? makeRoom = null)
     {
         var catalog = SqliteCatalog.Open(
-            new CatalogOptions(path, TimeProvider.System) { Create = create, Packs = NewPacks(disk), PackBytes = 1 << 20, MakeRoom = makeRoom });
+            new CatalogOptions(path, TimeProvider.System) { Create = create, Packs = NewPacks(disk), PackBytes = 1 << 20, Room = makeRoom is null ? null : new DiskRoom(() => long.MaxValue, makeRoom, () => false) });
         _open.Add(catalog);
         return catalog;
     }
@@ -146,6 +146,43 @@ public sealed class LogTests : IAsyncLifetime
         var fresh = await Put(again, "fresh", Bytes(99, 5000));
         Assert.Equal(30, await again.ReadAsync(r => r.Scalar("SELECT count(*) FROM chunk WHERE id < (SELECT value FROM meta WHERE key = 'fresh')"), CancellationToken.None));
         Assert.True(fresh > id);
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task What_a_start_could_not_read_is_never_cut()
+    {
+        var path = NewPath();
+        var disk = new ModelDisk();
+        var catalog = Open(path, disk, create: true);
+        for (var i = 0; i < 3; i++)
+        {
+            await Put(catalog, $"k{i}", Bytes(i, 30_000), lane: i % 2);
+        }
+
+        var reads = 0;
+        var counting = new FaultyDisk(disk.AfterPowerCut(new Random(1)));
+        counting.Plan = (_, operation, _) => { reads += operation == DiskOperation.Read ? 1 : 0; return null; };
+        await Stop(Open(CopyAfterCut(path, 0), counting));
+        Assert.True(reads > 10, $"{reads}");
+        for (var at = 1; at <= reads; at++)
+        {
+            // The catalogue lost its log's end, and one read of the packs fails.
+            var (after, copy, seen) = (disk.AfterPowerCut(new Random(1)), CopyAfterCut(path, 0), 0);
+            var faulty = new FaultyDisk(after);
+            faulty.Plan = (_, operation, _) => operation == DiskOperation.Read && ++seen == at ? Fault.Failed : null;
+            var first = Open(copy, faulty);
+            Assert.True(first.Fault is FluxException { Error: FluxError.Unavailable }, $"read {at}: {first.Fault}");
+            await Stop(first);
+
+            var second = Open(copy, after);
+            Assert.True(second.Fault is null, $"read {at}: {second.Fault}");
+            for (var i = 0; i < 3; i++)
+            {
+                await AssertHolds(second, NewPacks(after), $"k{i}", Bytes(i, 30_000));
+            }
+
+            await Stop(second);
+        }
     }
 
     [Fact(Timeout = TimeoutMs)]

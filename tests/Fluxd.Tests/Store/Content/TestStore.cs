@@ -25,7 +25,7 @@ internal sealed class TestStore : IAsyncDisposable
     private readonly StoreManifest _manifest;
     private bool _isOver;
 
-    private TestStore(string folder, bool ownsFolder, string path, IDisk disk, StoreManifest manifest, bool create, CompressionMode compression, IndexSizes index)
+    private TestStore(string folder, bool ownsFolder, string path, IDisk disk, StoreManifest manifest, bool create, CompressionMode compression, IndexSizes index, SpaceGuard? guard = null)
     {
         (_folder, _ownsFolder, Path, Disk, _manifest) = (folder, ownsFolder, path, disk, manifest);
         if (create)
@@ -40,9 +40,10 @@ internal sealed class TestStore : IAsyncDisposable
             Packs = Packs,
             PackBytes = PackBytes,
             Index = index,
+            Room = guard?.Room,
             CopyBeforeMigration = step => $"{path}.before-{step}",
         });
-        Contents = new ContentStore(Catalog, Packs, compression);
+        Contents = new ContentStore(Catalog, Packs, compression) { RequireRoom = bytes => guard?.RequireRoom(bytes) };
     }
 
     internal string Path { get; }
@@ -60,6 +61,10 @@ internal sealed class TestStore : IAsyncDisposable
         var folder = QuickFolder.Create("fluxd-content-").FullName;
         return new TestStore(folder, true, System.IO.Path.Combine(folder, "catalog.db"), disk, StoreManifest.CreateNew(), true, compression, index ?? s_index);
     }
+
+    /// <summary>All of it in one folder of a real disk, whose room somebody looks after.</summary>
+    internal static TestStore CreateIn(string folder, IDisk disk, SpaceGuard guard) =>
+        new(folder, false, System.IO.Path.Combine(folder, "catalog.db"), disk, StoreManifest.CreateNew(), true, CompressionMode.Auto, s_index, guard);
 
     /// <summary>What starts after a power cut: the catalogue's file with any beginning of its write-ahead log, and what the disk kept.</summary>
     /// <param name="change">Done to the catalogue before it is opened.</param>

@@ -61,7 +61,7 @@ internal sealed class TreeLife
         await new TreeLife(store, trees, ledger).Put("/after", Steps.Noise(8, 30_000));
     }
 
-    private static Task<TreeServices> Open(TestStore store, Ledger ledger)
+    internal static Task<TreeServices> Open(TestStore store, Ledger ledger)
     {
         var accounts = new AccountView(id => new UserInfo { Id = id, Name = "anna", State = UserState.Active }, _ => []);
         return TreeServices.OpenAsync(
