@@ -13,13 +13,12 @@ namespace Fluxd.Transports.Quic.Protocol;
 /// One fluxd/1 connection on the server: authenticated once, then one operation per stream. Operations may leave the
 /// client together with the authentication; they wait for it here.
 /// </summary>
-internal sealed partial class FluxdConnection(MultiplexedConnectionContext transport, FluxdServices services, ILogger log)
+internal sealed partial class FluxdConnection(MultiplexedConnectionContext transport, FluxdServices services, ILogger log, CancellationToken stopping)
 {
     private readonly TaskCompletionSource<Principal> _principal = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _gate = new();
     private readonly HashSet<Task> _running = [];
-    private readonly CancellationTokenSource _stopping = new();
     private int _isAuthenticating;
     private bool _isStopping;
     private IDisposable? _session;
@@ -32,8 +31,8 @@ internal sealed partial class FluxdConnection(MultiplexedConnectionContext trans
     /// <summary>After <see cref="StopAccepting"/>: ends when nothing runs any more.</summary>
     public Task Idle => _idle.Task;
 
-    /// <summary>Cancelled by <see cref="StopAccepting"/>: what only waits must not hold a stop up.</summary>
-    public CancellationToken Stopping => _stopping.Token;
+    /// <summary>What only waits must not hold a stop up.</summary>
+    public CancellationToken Stopping => stopping;
 
     public async Task RunAsync()
     {
@@ -116,8 +115,6 @@ internal sealed partial class FluxdConnection(MultiplexedConnectionContext trans
             _isStopping = true;
             EndWhenIdle();
         }
-
-        _stopping.Cancel();
     }
 
     private void EndWhenIdle()

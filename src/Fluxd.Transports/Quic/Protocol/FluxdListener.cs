@@ -31,7 +31,7 @@ internal sealed class FluxdListener : IAsyncDisposable
         {
             while (await _listener.AcceptAsync(features: null, _stop.Token) is { } transport)
             {
-                var connection = new FluxdConnection(transport, _services, _log);
+                var connection = new FluxdConnection(transport, _services, _log, _stop.Token);
                 _connections[connection] = ServeAsync(connection);
             }
         }
