@@ -6,7 +6,6 @@ using System.Threading.Channels;
 using Fluxd.Core.Files;
 using Fluxd.Core.Uploads;
 using Fluxd.Testing.Quic;
-using Fluxd.Transports.Quic;
 using Fluxd.Transports.Quic.Engine;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
