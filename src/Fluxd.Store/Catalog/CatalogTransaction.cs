@@ -14,6 +14,7 @@ namespace Fluxd.Store.Catalog;
 internal sealed class CatalogTransaction : CatalogReader
 {
     private readonly List<Action> _afterCommit = [];
+    private readonly List<Action> _undo = [];
     private readonly Dictionary<long, (long Root, FilePath Path)> _places = [];
     private bool _leavesPlaces;
 
@@ -106,6 +107,12 @@ internal sealed class CatalogTransaction : CatalogReader
     public void AfterCommit(Action action) => _afterCommit.Add(action);
 
     /// <summary>
+    /// Runs on the committer's thread when this write, or its whole group, is rolled back: takes back what the write changed in
+    /// memory for the writes behind it to see. Must be quick and must not throw.
+    /// </summary>
+    public void OnRollback(Action undo) => _undo.Add(undo);
+
+    /// <summary>
     /// Said by a write that moves, removes and makes no folder and no link, and puts nothing before a shared folder's name:
     /// where paths lead is as it was.
     /// </summary>
@@ -129,6 +136,18 @@ internal sealed class CatalogTransaction : CatalogReader
         }
 
         _leavesPlaces = false;
+    }
+
+    internal int UndoCount => _undo.Count;
+
+    /// <summary>The newest first, down to the one at <paramref name="from"/>.</summary>
+    internal void Undo(int from)
+    {
+        while (_undo.Count > from)
+        {
+            _undo[^1]();
+            _undo.RemoveAt(_undo.Count - 1);
+        }
     }
 
     internal int AfterCommitCount => _afterCommit.Count;

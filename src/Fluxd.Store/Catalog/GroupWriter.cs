@@ -85,7 +85,7 @@ internal sealed class GroupWriter : IDisposable
         }
 
         var transaction = _transaction!;
-        var actions = transaction.AfterCommitCount;
+        var (actions, undo) = (transaction.AfterCommitCount, transaction.UndoCount);
         transaction.Run("SAVEPOINT one");
         var worked = write.Run(transaction);
         if (!worked)
@@ -97,6 +97,7 @@ internal sealed class GroupWriter : IDisposable
             }
 
             transaction.ForgetAfterCommit(actions);
+            transaction.Undo(undo);
             transaction.Run("ROLLBACK TO one");
         }
 
@@ -159,6 +160,7 @@ internal sealed class GroupWriter : IDisposable
     /// <returns>False: only a restart can tell whether the group is in the log.</returns>
     internal bool Rollback()
     {
+        _transaction?.Undo(0);
         End();
         _sequences.Forget();
         _database.RollBack();

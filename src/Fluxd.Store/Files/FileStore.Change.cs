@@ -29,7 +29,7 @@ internal sealed partial class FileStore
                 if (spot.Node is null)
                 {
                     // Nobody but its writer knew the name: there is nothing to put into the trash.
-                    return open.DropPending(view.User.Id, spot) || forgot ? true : throw spot.Missing();
+                    return open.DropPending(db, view.User.Id, spot) || forgot ? true : throw spot.Missing();
                 }
 
                 if (spot.Node.IsFolder)
@@ -265,7 +265,7 @@ internal sealed partial class FileStore
         }
 
         OwnState.Mixed(db, source.Mount!.Root, place.Mount!.Root);
-        var isOpen = open.MovePending(view.User.Id, source, place);
+        var isOpen = open.MovePending(db, view.User.Id, source, place);
         if (!Partials.Move(db, view, source, place) && !isOpen)
         {
             throw source.Missing();

@@ -1,4 +1,5 @@
 using Fluxd.Core.Files;
+using Fluxd.Store.Catalog;
 
 namespace Fluxd.Store.Files;
 
@@ -92,7 +93,7 @@ internal sealed class OpenFiles
     }
 
     /// <summary>On the committer's thread. False when the user writes no such new file.</summary>
-    public bool MovePending(long user, Spot source, Spot place)
+    public bool MovePending(CatalogTransaction db, long user, Spot source, Spot place)
     {
         lock (_lock)
         {
@@ -101,16 +102,29 @@ internal sealed class OpenFiles
                 return false;
             }
 
-            Remove(file);
-            (file.Parent, file.Name, file.Path, file.Root) = (place.Parent, place.Path.Name, place.Path, place.Mount!.Root);
-            file.Exclusive = false;
-            Add(file);
+            var (before, exclusive) = ((file.Parent, file.Name, file.Path, file.Root), file.Exclusive);
+            Place((place.Parent, place.Path.Name, place.Path, place.Mount!.Root), isExclusive: false);
+            db.OnRollback(() =>
+            {
+                lock (_lock)
+                {
+                    Place(before, exclusive);
+                }
+            });
             return true;
+
+            void Place((long Parent, FileName Name, FilePath Path, long Root) at, bool isExclusive)
+            {
+                Remove(file);
+                (file.Parent, file.Name, file.Path, file.Root) = at;
+                file.Exclusive = isExclusive;
+                Add(file);
+            }
         }
     }
 
     /// <summary>On the committer's thread. The handles go on; their bytes go nowhere.</summary>
-    public bool DropPending(long user, Spot spot)
+    public bool DropPending(CatalogTransaction db, long user, Spot spot)
     {
         lock (_lock)
         {
@@ -121,6 +135,14 @@ internal sealed class OpenFiles
 
             Remove(file);
             file.IsGone = true;
+            db.OnRollback(() =>
+            {
+                lock (_lock)
+                {
+                    file.IsGone = false;
+                    Add(file);
+                }
+            });
             return true;
         }
     }
