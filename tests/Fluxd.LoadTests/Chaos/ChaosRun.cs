@@ -62,7 +62,7 @@ internal sealed class ChaosRun(Places places, TimeSpan length, int seed, long by
         await Task.WhenAll(running).WaitAsync(TimeSpan.FromMinutes(5));
         await daemon.MoveClockAsync(0);
         await daemon.RestartAsync("TERM");
-        Say($"{_ledger.Acknowledged} changes acknowledged of {writers.Sum(w => w.Tries)} tried, {_ledger.Count} names, {daemon.Lives} lives");
+        Say($"{_ledger.Acknowledged} changes acknowledged in {writers.Sum(w => w.Tries)} turns of the writers, {_ledger.Count} names, {daemon.Lives} lives");
         foreach (var writer in writers)
         {
             report.WriteLine($"  {writer.Name}: {writer.Tries} tries");
