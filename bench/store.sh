@@ -2,7 +2,7 @@
 # The store beside what bounds it and what a user would take instead, by ratio in one run. Each part has a section of its own
 # in bench/results/store.md; a run replaces those of its parts and keeps the others.
 #   bench/store.sh [PART...]     parts: cut big memory tree-off tree-auto small index socket (these if none is named), and
-#                                index-large, the index at 200 million rows: an hour and 40 GB of disk
+#                                million (small files) and index-large, the index at 200 million rows: an hour and 40 GB of disk
 #   DATASET=DIR                  a folder that bench/make-dataset.sh made (its src/ is stored); made if it isn't there
 #   ROWS=N                       rows of the index part; 10 million if not set
 #   TURNS=N                      turns of what is taken in turns; 3 if not set
@@ -136,6 +136,16 @@ part_small() {
     "$(spread <"$scratch/many-rate")/s; $(median <"$scratch/many-cpu") a CPU second"
 }
 
+part_million() {
+  local few
+  bench many "$scratch/few" 10000 1000 >"$scratch/few-out"
+  bench many "$scratch/million" 1000000 1000 >"$scratch/million-out"
+  rm -rf "$scratch/few" "$scratch/million"
+  few=$(value rss-mb "$scratch/few-out")
+  row "a million small files, 256 clients, peak memory" "$(value rss-mb "$scratch/million-out") MiB" "200 MiB" "$(ratio "$(value rss-mb "$scratch/million-out")" 200)" 1.0 at-most \
+    "10,000 files: $few MiB; $(value files-per-s "$scratch/million-out") files/s, $(value files-per-cpu-s "$scratch/million-out") a CPU second"
+}
+
 part_index() { index "$rows" at-least at-most; }
 part_index-large() { index 200000000 shown shown; }
 
@@ -186,7 +196,7 @@ for part in "${parts[@]}"; do
   measure "$part"
   {
     printf '# The store, measured\n\nBy `./build.sh bench store`, part by part; each section says when and where.\n\n'
-    for name in "${all[@]}" index-large; do
+    for name in "${all[@]}" million index-large; do
       if [ "$name" = "$part" ]; then cat "$scratch/section-$name"; else section "$name"; fi
     done
   } >"$scratch/result.md"
