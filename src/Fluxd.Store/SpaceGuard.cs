@@ -46,7 +46,7 @@ internal sealed class SpaceGuard(IDisk disk, TimeProvider clock, Func<long> keep
 
     internal long BallastBytes { get; init; } = StoreLimits.BallastBytes;
 
-    internal DiskRoom Room => new(() => Math.Min(disk.Space().Free, Catalog?.Room.Free() ?? long.MaxValue), GiveUpHalf, GiveUpBallast);
+    internal DiskRoom Room => new(Free, GiveUpHalf, GiveUpBallast);
 
     /// <summary>Makes the ballast where it is missing and there is room. Called at start and by upkeep.</summary>
     internal void RestoreBallast()
@@ -77,6 +77,8 @@ internal sealed class SpaceGuard(IDisk disk, TimeProvider clock, Func<long> keep
 
     /// <summary>Gives the commits' part of it to one that found the disk full; true when there was some.</summary>
     internal bool GiveUpHalf() => (Catalog?.GiveUpHalf() ?? false) | GiveUp(BallastBytes / 2);
+
+    private long Free() => Math.Min(disk.Space().Free, Catalog?.Free() ?? long.MaxValue);
 
     private bool GiveUp(long keep)
     {

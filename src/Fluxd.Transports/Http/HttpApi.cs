@@ -263,8 +263,10 @@ public sealed partial class HttpApi : IDisposable
         _ => problem.Code,
     };
 
-    /// <summary>Kestrel cuts what runs longer than the drain in the same way as clients do.</summary>
-    /// <summary>Cancelled when its host stops: what only waits must not hold that up.</summary>
+    /// <summary>
+    /// Cancelled when its host stops: what only waits must not hold that up, and Kestrel cuts what runs longer than the drain
+    /// in the same way as clients do.
+    /// </summary>
     internal static CancellationToken Stopping(HttpContext http) =>
         http.RequestServices?.GetService<IHostApplicationLifetime>()?.ApplicationStopping ?? CancellationToken.None;
 
