@@ -38,10 +38,20 @@ internal static class Http3Client
         return answers;
     }
 
+    /// <summary>One file, over a connection of its own.</summary>
+    /// <returns>The status of the answer.</returns>
+    public static async Task<int> PutAsync(int port, string authorization, string path, string file, TimeSpan most)
+    {
+        var (code, output) = await Tool.RunAsync(most, Authorized(authorization), null, "python3", Script, "--put", UrlOf(port, path), file);
+        return code == 0 && output.Split() is ["0", "30", var status, ..]
+            ? int.Parse(status, CultureInfo.InvariantCulture)
+            : throw new InvalidOperationException($"the HTTP/3 client ended with {code}: {output}");
+    }
+
     private static async Task<IEnumerable<(string Path, int Status, string Hash)>> RunAsync(int port, string authorization, IReadOnlyList<string> paths, TimeSpan most)
     {
-        var urls = string.Join('\n', paths.Select(path => string.Create(CultureInfo.InvariantCulture, $"https://localhost:{port}/v1/files{path}")));
-        var (code, output) = await Tool.RunAsync(most, new Dictionary<string, string> { ["H3CURL_AUTHORIZATION"] = authorization }, urls, "python3", Script, "--each");
+        var urls = string.Join('\n', paths.Select(path => UrlOf(port, path)));
+        var (code, output) = await Tool.RunAsync(most, Authorized(authorization), urls, "python3", Script, "--each");
         var lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         if (code != 0 || lines.Length != paths.Count)
         {
@@ -53,4 +63,8 @@ internal static class Http3Client
             ? (paths[i], int.Parse(status, CultureInfo.InvariantCulture), hash)
             : throw new InvalidOperationException($"HTTP/3: {paths[i]}: {line}"));
     }
+
+    private static string UrlOf(int port, string path) => string.Create(CultureInfo.InvariantCulture, $"https://localhost:{port}/v1/files{path}");
+
+    private static Dictionary<string, string> Authorized(string authorization) => new() { ["H3CURL_AUTHORIZATION"] = authorization };
 }

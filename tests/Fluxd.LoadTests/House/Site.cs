@@ -6,6 +6,8 @@ using Fluxd.Core;
 using Fluxd.Core.Accounts;
 using Fluxd.LoadTests.Runner;
 using Fluxd.Transports.Client;
+using Fluxd.Transports.Quic.Client;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fluxd.LoadTests.House;
 
@@ -101,27 +103,27 @@ internal sealed class Site : IAsyncDisposable
             return NewHttps(user);
         }
 
-        // Nothing answers within a handshake's patience where many processes share two cores: as any client, it tries again.
-        const int Tries = 6;
-        for (var tried = 1; ; tried++)
+        return await PatientlyAsync(async () =>
         {
-            var link = new QuicLink(new QuicTarget { Host = "127.0.0.1", Port = Daemon.TlsPort, Credential = new TokenCredential(User(user).Token), TrustOnFirstUse = _ => true });
+            var link = new QuicLink(new QuicTarget { Host = "127.0.0.1", Port = Daemon.TlsPort, Credential = Credential(user), TrustOnFirstUse = _ => true });
             try
             {
                 await link.ConnectAsync(CancellationToken.None);
-                return link;
-            }
-            catch (FluxException error) when (error.Error == FluxError.Unavailable && tried < Tries)
-            {
-                await link.DisposeAsync();
+                return (ILink)link;
             }
             catch
             {
                 await link.DisposeAsync();
                 throw;
             }
-        }
+        });
     }
+
+    /// <summary>fluxd/1 itself, for what a link has no word for; a connection of its own.</summary>
+    public Task<FluxdClient> NewFluxdAsync(int user) => PatientlyAsync(() => FluxdClient.ConnectAsync(
+        new FluxdClientOptions { Server = new IPEndPoint(IPAddress.Loopback, Daemon.TlsPort), ServerName = "localhost", Credential = Credential(user), TrustOnFirstUse = _ => true },
+        NullLogger.Instance,
+        CancellationToken.None));
 
     /// <summary>All of one account, in a session for each number.</summary>
     public Task<SftpSession> SftpAsync(int number) => OpenAsync($"sftp {number}", NewSftpAsync);
@@ -173,6 +175,25 @@ internal sealed class Site : IAsyncDisposable
         Http.Dispose();
         _admin.Dispose();
         await Daemon.DisposeAsync();
+    }
+
+    private TokenCredential Credential(int user) => new(User(user).Token);
+
+    /// <summary>Nothing answers within a handshake's patience where many processes share two cores: as any client, it tries again.</summary>
+    private static async Task<T> PatientlyAsync<T>(Func<Task<T>> connect)
+    {
+        const int Tries = 6;
+        for (var tried = 1; ; tried++)
+        {
+            try
+            {
+                return await connect();
+            }
+            catch (FluxException error) when (error.Error == FluxError.Unavailable && tried < Tries)
+            {
+                // Once more.
+            }
+        }
     }
 
     private static HttpRequestMessage Request(HttpMethod method, string path, SiteUser user, HttpContent? content)

@@ -87,31 +87,47 @@ internal sealed class CrowdCases(Site site, Scale scale)
     /// <summary>Every listener hears of every change, while files are written.</summary>
     public LoadCase Feed()
     {
-        const int Count = 1000;
+        var count = scale.Of(200, 1000);
+        var quic = site.HasQuic ? count * 3 / 10 : 0;
+        var http = count - quic;
+        var cut = 0;
         Listeners? listeners = null;
-        return new LoadCase(scale.Constant("change feed", $"Do {Count} listeners hear of each change?", 1, async user =>
+        return new LoadCase(scale.Constant("change feed", $"Do {http} listeners by HTTP and {quic} by fluxd/1 hear of each change?", 1, async user =>
         {
             var path = string.Create(CultureInfo.InvariantCulture, $"/fed-{user.User}-{user.Run}");
-            var heard = listeners!.ExpectAsync(path, user.Ct);
-            await user.StepAsync("PUT", () => _do.PutHttpAsync(user, path, [1]));
-            await user.StepAsync($"heard by all {Count}", async () =>
+            var heard = listeners!.Expect(path);
+            if (await user.StepAsync("PUT", () => _do.PutHttpAsync(user, path, [1])))
             {
-                await heard;
-                return Response.Ok();
-            });
+                await Task.WhenAll(
+                    HeardAsync(user, $"heard by all {http}, HTTP", heard.Http),
+                    quic > 0 ? HeardAsync(user, $"heard by all {quic}, fluxd/1", heard.Quic) : Task.CompletedTask);
+            }
+
+            listeners.Forget(path);
         }) with
         {
             WarmUp = TimeSpan.Zero,
             Init = async ct =>
             {
                 await site.NeedUsersAsync(1, ct);
-                listeners = await Listeners.OpenAsync(site, Count, ct);
+                listeners = await Listeners.OpenAsync(site, http, quic, ct);
             },
-            Clean = async _ => await listeners!.DisposeAsync(),
+            Clean = async _ =>
+            {
+                cut = listeners!.Cut;
+                await listeners.DisposeAsync();
+            },
         })
         {
             CeilingMiB = 1024, // the table's, for as many people as listen here
+            Checks = _ => [new CheckReport("no listener is cut off", $"{cut} of {count} were", cut == 0)],
         };
+
+        static Task<bool> HeardAsync(UserContext user, string step, Task heard) => user.StepAsync(step, async () =>
+        {
+            await heard.WaitAsync(user.Ct);
+            return Response.Ok();
+        });
     }
 
     /// <summary>What people do: look, fetch, now and then bring something. Some over QUIC, a few over SFTP.</summary>

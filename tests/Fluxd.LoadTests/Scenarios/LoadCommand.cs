@@ -22,7 +22,8 @@ internal static class LoadCommand
             var only = Option("only", "");
             var cases = Cases(site, scale).Where(one => one.Scenario.Name.Contains(only, StringComparison.Ordinal)).ToList();
             using var bound = new CancellationTokenSource(scale.TimeMax);
-            var report = await new LoadRun(site, seed, Console.Out).RunAsync(scale.IsLong ? "fluxd under load" : "fluxd under load, the short form", cases, bound.Token);
+            var title = "fluxd under load" + (scale.IsLong ? "" : ", the short form") + (site.HasQuic ? "" : ", without QUIC: its steps went by HTTPS");
+            var report = await new LoadRun(site, seed, Console.Out).RunAsync(title, cases, bound.Token);
             await File.WriteAllTextAsync(Path.Combine(output, "load.html"), HtmlReport.Of(report));
             await File.WriteAllTextAsync(Path.Combine(output, "load.md"), TextReport.ToMarkdown(report));
             await File.WriteAllTextAsync(Path.Combine(output, "load.json"), TextReport.ToJson(report));

@@ -27,6 +27,11 @@ internal sealed class SingleCases(Site site, Scale scale)
         await user.StepAsync("QUIC, client engine", async () => await _do.PutLinkAsync(user, await site.QuicAsync(user.User), Path("quic", user), content));
         user.Random.NextBytes(content);
         await user.StepAsync("SFTP", async () => await _do.PutSftpAsync((await site.SftpAsync(user.User)).Client, $"/sftp{user.User}-{user.Run % 3}", content));
+        if (site.HasHttp3)
+        {
+            user.Random.NextBytes(content);
+            await user.StepAsync("HTTP/3, libcurl", () => _do.PutHttp3Async(user, Path("h3", user), content));
+        }
     }));
 
     public LoadCase Resumed() => new(scale.Constant("resumed upload", "Does an upload whose connection was lost in its middle go on from where it was acknowledged?", Users, async user =>
@@ -37,6 +42,8 @@ internal sealed class SingleCases(Site site, Scale scale)
         await user.StepAsync("HTTPS, by chunks", () => _do.ResumeLinkAsync(user, () => Task.FromResult<Fluxd.Transports.Client.ILink>(site.NewHttps(user.User)), Path("chunks", user), content));
         user.Random.NextBytes(content);
         await user.StepAsync("QUIC, by chunks", () => _do.ResumeLinkAsync(user, () => site.NewQuicAsync(user.User), Path("quic-chunks", user), content));
+        user.Random.NextBytes(content);
+        await user.StepAsync("SFTP, by size", () => _do.ResumeSftpAsync($"/sftp-cut{user.User}-{user.Run % 3}", content));
     }));
 
     public LoadCase Download()

@@ -16,6 +16,7 @@ namespace Fluxd.LoadTests.Scenarios;
 internal sealed class Transfers(Site site)
 {
     private const int TriesMax = 50;
+    private const int SftpPieceBytes = 32768;
     private const uint NoStatus = 0xFFFF; // as the test client says that an answer is not a STATUS
 
     public static byte[] Bytes(Random random, int length)
@@ -76,6 +77,15 @@ internal sealed class Transfers(Site site)
         var (_, status, hash) = (await Http3Client.GetAsync(site.Daemon.TlsPort, $"Bearer {site.User(user.User).Token}", [path], TimeSpan.FromMinutes(2)))[0];
         return status != 200 ? Response.Fail($"HTTP {status}") : hash == Ledger.Hash(expected) ? Response.Ok(expected.Length) : Response.Fail("other bytes");
     }
+
+    /// <summary>As <see cref="GetHttp3Async"/>.</summary>
+    public Task<Response> PutHttp3Async(UserContext user, string path, byte[] content) => site.KeepAsync(user.User, path, content, async () =>
+    {
+        var local = Path.Combine(site.Work, string.Create(CultureInfo.InvariantCulture, $"h3-{user.User}"));
+        await File.WriteAllBytesAsync(local, content, user.Ct);
+        var status = await Http3Client.PutAsync(site.Daemon.TlsPort, $"Bearer {site.User(user.User).Token}", path, local, TimeSpan.FromMinutes(2));
+        return status is 201 or 204 ? Response.Ok(content.Length) : Response.Fail($"HTTP {status}");
+    });
 
     public static async Task<Response> RangeSftpAsync(SftpTestClient client, string path, long from, byte[] expected)
     {
@@ -186,6 +196,42 @@ internal sealed class Transfers(Site site)
         return Response.Ok(content.Length);
     });
 
+    /// <summary>
+    /// As sftp's reput: half by one session, whose last writes are on their way when it is lost; another asks for the size
+    /// of what stands there, opens without truncation, and writes from there on.
+    /// </summary>
+    public Task<Response> ResumeSftpAsync(string path, byte[] content) => site.KeepAsync(0, path, content, async () =>
+    {
+        const uint Create = 0x1A, Existing = 0x02; // WRITE with CREAT and TRUNC; WRITE alone
+        var (half, answered) = (content.Length / 2, content.Length / 4);
+        await using (var first = await site.NewSftpAsync())
+        {
+            var handle = await first.Client.OpenAsync(path, Create);
+            await WriteSftpAsync(first.Client, handle, content, 0, answered);
+            for (var at = answered; at < half; at += SftpPieceBytes)
+            {
+                await first.Client.SendAsync(SftpTestClient.Write, handle, (ulong)at, content[at..Math.Min(half, at + SftpPieceBytes)]);
+            }
+        }
+
+        await using var second = await site.NewSftpAsync();
+        var stat = await second.Client.AskAsync(SftpTestClient.Stat, path);
+        if (stat.Status != NoStatus)
+        {
+            return Response.Fail($"SFTP status {stat.Status} for the size of what stands");
+        }
+
+        var size = (long)stat.Attributes().Size;
+        if (size < answered || size > half)
+        {
+            return Response.Fail(size < answered ? "what was answered is not there" : "more is there than was sent");
+        }
+
+        var rest = await second.Client.OpenAsync(path, Existing);
+        await WriteSftpAsync(second.Client, rest, content, (int)size, content.Length);
+        return await second.Client.CloseAsync(rest) is > 0 and var status ? Response.Fail($"SFTP status {status}") : await GetSftpAsync(second.Client, path, content);
+    });
+
     public FileSender Sender(ILink link) => new(link, new ResumeNotes(Path.Combine(site.Work, "notes")), TimeProvider.System);
 
     public static Response Of(HttpResponseMessage answer, long bytes) => answer.IsSuccessStatusCode ? Response.Ok(bytes) : Response.Fail($"HTTP {(int)answer.StatusCode}");
@@ -218,6 +264,17 @@ internal sealed class Transfers(Site site)
 
         await link.PutChunksAsync(upload.Id, chunks, ct);
         await link.AppendAsync(upload.Id, offset, recipe, ct);
+    }
+
+    private static async Task WriteSftpAsync(SftpTestClient client, byte[] handle, byte[] content, int from, int to)
+    {
+        for (var at = from; at < to; at += SftpPieceBytes)
+        {
+            if (await client.WriteAsync(handle, (ulong)at, content[at..Math.Min(to, at + SftpPieceBytes)]) is > 0 and var status)
+            {
+                throw new IOException($"SFTP status {status}");
+            }
+        }
     }
 
     private async Task CutAsync(UserContext user, Uri url, byte[] content)
