@@ -20,7 +20,6 @@ public sealed class HttpServer : IAsyncDisposable
     public const string ReadToken = "flx_reader";
 
     private WebApplication _app = null!;
-    private HttpApi _api = null!;
 
     public FixedAuthenticator Authenticator { get; } = new();
 
@@ -53,6 +52,9 @@ public sealed class HttpServer : IAsyncDisposable
 
     public Uri Address { get; private set; } = null!;
 
+    /// <summary>For whoever serves the same over another transport.</summary>
+    public HttpApi Api { get; private set; } = null!;
+
     public HttpServer()
     {
         Memory = new MemoryFiles();
@@ -75,7 +77,7 @@ public sealed class HttpServer : IAsyncDisposable
             options.Listen(IPAddress.Loopback, 0, endpoint => listen?.Invoke(endpoint));
         });
         _app = builder.Build();
-        _api = new HttpApi(new HttpServices
+        Api = new HttpApi(new HttpServices
         {
             Files = Files,
             Uploads = Uploads,
@@ -91,7 +93,7 @@ public sealed class HttpServer : IAsyncDisposable
             Options = () => Options,
             Secret = new byte[32],
         });
-        _app.UseFluxdHttp(_api);
+        _app.UseFluxdHttp(Api);
         await _app.StartAsync();
         Address = new Uri(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
         return this;
@@ -110,7 +112,7 @@ public sealed class HttpServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _api.Dispose();
+        Api.Dispose();
         await _app.DisposeAsync();
     }
 

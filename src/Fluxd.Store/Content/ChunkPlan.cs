@@ -70,8 +70,11 @@ internal sealed record ChunkPlan(long Start, PlannedChunk[] Chunks, byte[]? Inli
 
     private static PlannedChunk[] Resolve(CatalogReader reader, long start, ReadOnlySpan<byte> recipe)
     {
-        var chunks = new List<PlannedChunk>();
-        foreach (var (first, count) in Recipe.Decode(recipe))
+        // All at once: growing would take three times as much. A damaged recipe may name more chunks than there can be.
+        var runs = Recipe.Decode(recipe);
+        var chunks = new PlannedChunk[(int)Math.Min(runs.Sum(run => (long)run.Count), ContentLimits.PartChunks)];
+        var filled = 0;
+        foreach (var (first, count) in runs)
         {
             using var rows = reader.Sql(Rows).Bind(first).Bind(first + count);
             for (var i = 0; i < count; i++)
@@ -81,13 +84,17 @@ internal sealed record ChunkPlan(long Start, PlannedChunk[] Chunks, byte[]? Inli
                     throw new FluxException(FluxError.Corrupt, "The catalogue lacks a piece of this file; run fluxctl store fsck.");
                 }
 
-                var chunk = From(rows, start);
-                chunks.Add(chunk);
-                start = chunk.End;
+                if (filled == chunks.Length)
+                {
+                    Array.Resize(ref chunks, 2 * filled);
+                }
+
+                chunks[filled] = From(rows, start);
+                start = chunks[filled++].End;
             }
         }
 
-        return [.. chunks];
+        return filled == chunks.Length ? chunks : chunks[..filled];
     }
 
     private static PlannedChunk From(Statement row, long start) => new(

@@ -49,16 +49,39 @@ internal sealed class ContentReader(SqliteCatalog catalog, IPackStore packs)
     }
 
     /// <summary>The part of the recipe that holds an offset.</summary>
-    internal async ValueTask<ChunkPlan> PlanAsync(long content, long offset, CancellationToken ct)
+    internal ValueTask<ChunkPlan> PlanAsync(long content, long offset, CancellationToken ct)
     {
-        if (_lastStart.TryGet(content, out var start) && _plans.TryGet((content, start), out var cached)
-            && cached.Start <= offset && (offset < cached.End || cached.End == cached.ContentSize))
+        var cached = CachedPlan(content, offset);
+        StoreMetrics.PlanLookup(hit: cached is not null);
+        return cached is not null ? new(cached) : LookUpAsync(content, offset, ct);
+    }
+
+    private ChunkPlan? CachedPlan(long content, long offset)
+    {
+        if (!_lastStart.TryGet(content, out var start))
         {
-            StoreMetrics.PlanLookup(hit: true);
+            return null;
+        }
+
+        if (_plans.TryGet((content, start), out var cached) && Has(cached))
+        {
             return cached;
         }
 
-        StoreMetrics.PlanLookup(hit: false);
+        // Who reads on comes to the beginning of the next part, and who begins anew to that of the first.
+        if (_plans.TryGet((content, offset), out var next) && Has(next))
+        {
+            _lastStart.Put(content, offset, 1);
+            return next;
+        }
+
+        return null;
+
+        bool Has(ChunkPlan plan) => plan.Start <= offset && (offset < plan.End || plan.End == plan.ContentSize);
+    }
+
+    private async ValueTask<ChunkPlan> LookUpAsync(long content, long offset, CancellationToken ct)
+    {
         var plan = await catalog.ReadAsync(reader => ChunkPlan.Read(reader, content, offset), ct)
             ?? throw FluxException.NotFound("This content is no longer there; open the file again.");
 

@@ -53,7 +53,7 @@ internal sealed class FileHandle(
         if (file.Draft is not null)
         {
             // The draft may be committed while this waits: then what it held is the newest content.
-            var read = await GatedAsync(async () => file.Draft is { } draft ? await draft.ReadAsync(offset, buffer, ct) : -1, ct);
+            var read = await ReadDraftAsync(offset, buffer, ct);
             if (read >= 0)
             {
                 return read;
@@ -66,6 +66,11 @@ internal sealed class FileHandle(
             : cut is null ? await writing.Contents.ReadAsync(newest.Content.Id, offset, buffer, ct)
             : await writing.Contents.ReadSomeAsync(newest.Content.Id, offset, buffer, cut, ct);
     }
+
+    /// <summary>Apart from its caller, where its closure would be allocated by each read of committed bytes.</summary>
+    /// <returns>-1 when the draft is gone.</returns>
+    private ValueTask<int> ReadDraftAsync(long offset, Memory<byte> buffer, CancellationToken ct) =>
+        GatedAsync(async () => file.Draft is { } draft ? await draft.ReadAsync(offset, buffer, ct) : -1, ct);
 
     public async ValueTask<IReadOnlyList<ChunkRef>> ChunksAsync(long offset, CancellationToken ct)
     {

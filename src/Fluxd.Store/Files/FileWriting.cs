@@ -36,11 +36,15 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
     /// <exception cref="FluxException">QuotaExceeded, TooLarge.</exception>
     public async ValueTask AllowAsync(Principal who, OpenFile file, long length, CancellationToken ct)
     {
-        if (length <= file.AllowedLength)
+        // The look at the quota stands apart: here its closure would be allocated by each write.
+        if (length > file.AllowedLength)
         {
-            return;
+            await AllowMoreAsync(who, file, length, ct);
         }
+    }
 
+    private async ValueTask AllowMoreAsync(Principal who, OpenFile file, long length, CancellationToken ct)
+    {
         if (length > FilesLimits.FileBytesMax)
         {
             throw new FluxException(FluxError.TooLarge, "A file can't be that long.");
@@ -78,11 +82,14 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
     /// </summary>
     public async Task CutKeptAsync(OpenFile file, long at, CancellationToken ct)
     {
-        if (file.Kept is not { } kept || at >= kept.Durable)
+        if (file.Kept is { } kept && at < kept.Durable)
         {
-            return;
+            await CutAsync(file, kept, at, ct);
         }
+    }
 
+    private async Task CutAsync(OpenFile file, UploadRow kept, long at, CancellationToken ct)
+    {
         file.Kept = await trees.Catalog.WriteAsync(db => Cut(db, kept, at), ct);
         if (file.Kept is null)
         {

@@ -28,7 +28,7 @@ internal sealed class PackFiles(IDisk disk, int limit) : IDisposable
             if (!_open.TryGetValue(pack, out var entry))
                 _open.Add(pack, entry = new Entry(pack, OpenFile(pack)));
             else if (entry.Users == 0)
-                _idle.Remove(entry);
+                _idle.Remove(entry.Place);
             entry.Users++;
             Trim();
             return new Reader(this, entry);
@@ -80,7 +80,7 @@ internal sealed class PackFiles(IDisk disk, int limit) : IDisposable
                 entry.File.Dispose();
                 return;
             }
-            _idle.AddLast(entry);
+            _idle.AddLast(entry.Place);
             Trim();
         }
     }
@@ -96,15 +96,21 @@ internal sealed class PackFiles(IDisk disk, int limit) : IDisposable
 
     private void Close(Entry entry)
     {
-        _idle.Remove(entry);
+        if (entry.Place.List is not null)
+            _idle.Remove(entry.Place);
         entry.File.Dispose();
     }
 
-    private sealed class Entry(long pack, IDiskFile file)
+    private sealed class Entry
     {
-        public long Pack => pack;
+        public Entry(long pack, IDiskFile file) => (Pack, File, Place) = (pack, file, new LinkedListNode<Entry>(this));
 
-        public IDiskFile File => file;
+        /// <summary>Among the idle ones, while it is. Made once: each use of a pack would make one otherwise.</summary>
+        public LinkedListNode<Entry> Place { get; }
+
+        public long Pack { get; }
+
+        public IDiskFile File { get; }
 
         public int Users { get; set; }
 

@@ -3,7 +3,6 @@ using Fluxd.Core;
 using Fluxd.LoadTests.House;
 using Fluxd.Transports.Quic.Client;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fluxd.LoadTests.Scenarios;
 

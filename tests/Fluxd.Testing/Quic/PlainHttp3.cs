@@ -1,9 +1,10 @@
+using System.IO.Pipelines;
 using System.Text;
 using Fluxd.Transports.Quic.Engine;
 
 namespace Fluxd.Testing.Quic;
 
-/// <summary>The least of HTTP/3 (RFC 9114) that a server answers: empty SETTINGS, one GET without dynamic compression.</summary>
+/// <summary>The least of HTTP/3 (RFC 9114) that a server answers: empty SETTINGS, GETs without dynamic compression.</summary>
 internal static class PlainHttp3
 {
     public const string Protocol = "h3";
@@ -11,13 +12,8 @@ internal static class PlainHttp3
     /// <summary>The body that https://AUTHORITY/ is answered with.</summary>
     public static async Task<byte[]> Get(QuicConnection connection, string authority)
     {
-        var control = await connection.OpenStreamAsync(bidirectional: false, CancellationToken.None);
-        await control.Output!.WriteAsync(new byte[] { 0x00, 0x04, 0x00 });
-        var request = await connection.OpenStreamAsync(bidirectional: true, CancellationToken.None);
-        byte[] fields = [0x00, 0x00, 0xd1, 0xd7, 0xc1, 0x50, (byte)authority.Length, .. Encoding.ASCII.GetBytes(authority)]; // GET https /
-        await request.Output!.WriteAsync((byte[])[0x01, (byte)fields.Length, .. fields]);
-        await request.Output.CompleteAsync();
-        var answer = await request.Input!.ReadToEnd();
+        await Begin(connection);
+        var answer = await (await Ask(connection, authority, "/", authorization: null)).ReadToEnd();
         var body = new MemoryStream();
         for (var at = 0; at < answer.Length;)
         {
@@ -32,6 +28,29 @@ internal static class PlainHttp3
         }
 
         return body.ToArray();
+    }
+
+    /// <summary>What comes before a connection's first request.</summary>
+    public static async Task Begin(QuicConnection connection)
+    {
+        var control = await connection.OpenStreamAsync(bidirectional: false, CancellationToken.None);
+        await control.Output!.WriteAsync(new byte[] { 0x00, 0x04, 0x00 });
+    }
+
+    /// <summary>A GET. Texts of at most 126 bytes.</summary>
+    /// <returns>The frames of its answer.</returns>
+    public static async Task<PipeReader> Ask(QuicConnection connection, string authority, string path, string? authorization)
+    {
+        var request = await connection.OpenStreamAsync(bidirectional: true, CancellationToken.None);
+        byte[] fields = [0x00, 0x00, 0xd1, 0xd7, 0x51, .. Text(path), 0x50, .. Text(authority)]; // GET https, then names of the static table
+        fields = authorization is null ? fields : [.. fields, 0x5f, 84 - 15, .. Text(authorization)];
+        await request.Output!.WriteAsync((byte[])[0x01, .. Length(fields.Length), .. fields]);
+        await request.Output.CompleteAsync();
+        return request.Input!;
+
+        static byte[] Text(string text) => [(byte)text.Length, .. Encoding.ASCII.GetBytes(text)];
+
+        static byte[] Length(int length) => [(byte)(0x40 | (length >> 8)), (byte)length];
     }
 
     private static long Number(byte[] bytes, ref int at)

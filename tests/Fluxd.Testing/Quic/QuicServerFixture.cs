@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Fluxd.Core.Accounts;
+using Fluxd.Core.Files;
 using Fluxd.Core.Net;
 using Fluxd.Transports.Quic;
 using Fluxd.Transports.Quic.Client;
@@ -11,10 +12,10 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fluxd.Testing.Quic;
 
-/// <summary>The whole QUIC frontend on a port of its own, over files in memory.</summary>
+/// <summary>The whole QUIC frontend on a port of its own, over files in memory unless a test brings others for reading.</summary>
 public sealed class QuicServerFixture : IAsyncDisposable
 {
-    private QuicServerFixture(Action<IApplicationBuilder>? http, IPEndPoint? listen, Socket? inherited, string engine)
+    private QuicServerFixture(Action<IApplicationBuilder>? http, IPEndPoint? listen, Socket? inherited, string engine, IFiles? files)
     {
         Files = new MemoryFiles();
         Uploads = new MemoryUploads(Files);
@@ -31,7 +32,7 @@ public sealed class QuicServerFixture : IAsyncDisposable
             Services = new FluxdServices
             {
                 Authenticator = User,
-                Files = Files,
+                Files = files ?? Files,
                 Uploads = Uploads,
                 Chunks = Uploads,
                 Feed = Feed,
@@ -55,9 +56,9 @@ public sealed class QuicServerFixture : IAsyncDisposable
     public IPEndPoint EndPoint => Frontend.Bound[0];
 
     public static async Task<QuicServerFixture> Start(
-        Action<IApplicationBuilder>? http = null, IPEndPoint? listen = null, Socket? inherited = null, string engine = "auto")
+        Action<IApplicationBuilder>? http = null, IPEndPoint? listen = null, Socket? inherited = null, string engine = "auto", IFiles? files = null)
     {
-        var fixture = new QuicServerFixture(http, listen, inherited, engine);
+        var fixture = new QuicServerFixture(http, listen, inherited, engine, files);
         await fixture.Frontend.StartAsync(CancellationToken.None);
         return fixture;
     }

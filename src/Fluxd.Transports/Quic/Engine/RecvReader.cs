@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 
 namespace Fluxd.Transports.Quic.Engine;
 
@@ -44,6 +45,8 @@ internal sealed class RecvReader(QuicStream stream, PipeReader inner) : PipeRead
         return new(result);
     }
 
+    /// <summary>Pooled: a reader that is faster than the network waits for nearly each datagram.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<ReadResult> Await(ValueTask<ReadResult> read)
     {
         var result = await read;
