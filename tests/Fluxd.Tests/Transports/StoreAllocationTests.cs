@@ -38,8 +38,8 @@ public sealed class StoreAllocationTests(ITestOutputHelper output) : IAsyncLifet
     /// <summary>Beside the pack's reader what Kestrel's flush allocates when it has to wait for the socket, 450 bytes for a piece of at most 256 KiB.</summary>
     private const double HttpChunkMax = 450;
 
-    /// <summary>As a chunk that was cut, and now and then a block of 32 KiB where more is under way than ever before. A datagram that allocated 24 would add 1,400.</summary>
-    private const double QuicChunkMax = 600;
+    /// <summary>As a whole chunk, and now and then a block of 32 KiB where more is under way than ever before. A datagram that allocated 24 would add 1,400.</summary>
+    private const double QuicChunkMax = 200;
 
     /// <summary>Its rows in the extent, the group's log record and the newest hashes, and its share of both ends of the file. A packet of 32 KiB that allocated 100 would add 230.</summary>
     private const double StoredChunkMax = 1300;

@@ -121,7 +121,7 @@ internal sealed partial class FluxdStream
     {
         for (var end = offset + length; offset < end;)
         {
-            var count = await file.ReadAsync(offset, buffer.AsMemory(0, (int)Math.Min(buffer.Length, end - offset)), ct);
+            var count = await file.ReadOnAsync(offset, buffer.AsMemory(0, (int)Math.Min(buffer.Length, end - offset)), ct);
             if (count == 0)
             {
                 throw new FluxException(FluxError.Conflict, "The file became shorter while it was read.");
