@@ -63,6 +63,23 @@ public abstract partial class FilesContract
     }
 
     [Fact(Timeout = TimeoutMs)]
+    public async Task A_download_that_began_first_changes_nothing_and_hides_nothing()
+    {
+        await Put("/a", "old");
+        await using var download = await Files.OpenAsync(Anna, P("/a"), new OpenRequest { Access = OpenAccess.Read, Frontend = "http" }, Ct);
+        await using var writer = await Files.OpenAsync(Anna, P("/a"), Writing with { Frontend = "sftp" }, Ct);
+        await writer.WriteAsync(0, B("new!"), Ct);
+        await using var reader = await Files.OpenAsync(Anna, P("/a"), new OpenRequest { Access = OpenAccess.Read, Frontend = "sftp" }, Ct);
+        Assert.Equal("new!", Encoding.UTF8.GetString(await ReadAll(reader)));
+        await Files.SetAttributesAsync(Anna, P("/a"), new AttributeChange { Size = 1 }, followLink: true, Ct);
+        Assert.Equal("n", Encoding.UTF8.GetString(await ReadAll(reader)));
+        if (SeparatesFrontends)
+        {
+            Assert.Equal("old", Encoding.UTF8.GetString(await ReadAll(download)));
+        }
+    }
+
+    [Fact(Timeout = TimeoutMs)]
     public async Task Handles_of_one_file_share_what_is_written()
     {
         await Put("/a", "0123456789");
@@ -266,6 +283,151 @@ public abstract partial class FilesContract
 
         await Fails(FluxError.NotFound, () => Stat("/a"));
         Assert.Empty(await Names("/"));
+    }
+
+    [Theory(Timeout = TimeoutMs)]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_truncation_by_name_is_seen_by_handles_and_written_on(bool isWriting)
+    {
+        await Put("/a", "0123456789");
+        await using (var reader = await Files.OpenAsync(Anna, P("/a"), new OpenRequest { Access = OpenAccess.Read }, Ct))
+        await using (var file = await Files.OpenAsync(Anna, P("/a"), new OpenRequest { Access = OpenAccess.ReadWrite }, Ct))
+        {
+            if (isWriting)
+            {
+                await file.WriteAsync(1, B("X"), Ct);
+            }
+
+            await Files.SetAttributesAsync(Anna, P("/a"), new AttributeChange { Size = 4 }, followLink: true, Ct);
+            var kept = isWriting ? "0X23" : "0123";
+            Assert.Equal(kept, await Get("/a"));
+            Assert.Equal(kept, Encoding.UTF8.GetString(await ReadAll(reader)));
+            Assert.Equal(kept, Encoding.UTF8.GetString(await ReadAll(file)));
+            Assert.Equal((4, 4), ((await reader.StatAsync(Ct)).Size, (await file.StatAsync(Ct)).Size));
+            await file.WriteAsync(6, B("!"), Ct);
+            Assert.Equal(7, (await file.CloseAsync(Ct)).Size);
+        }
+
+        Assert.Equal((isWriting ? "0X23" : "0123") + "\0\0!", await Get("/a"));
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_close_with_nothing_to_commit_answers_the_size_of_now()
+    {
+        await Put("/a", "0123456789");
+        await using var file = await Files.OpenAsync(Anna, P("/a"), new OpenRequest { Access = OpenAccess.ReadWrite }, Ct);
+        await Files.SetAttributesAsync(Anna, P("/a"), new AttributeChange { Size = 4 }, followLink: true, Ct);
+        Assert.Equal(4, (await file.CloseAsync(Ct)).Size);
+    }
+
+    [Theory(Timeout = TimeoutMs)]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task What_is_written_into_a_removed_file_is_read_until_the_last_close(bool isReplaced)
+    {
+        await Put("/a", "one");
+        await Put("/b", "other");
+        await using var reader = await Files.OpenAsync(Anna, P("/a"), new OpenRequest { Access = OpenAccess.Read }, Ct);
+        await using var file = await Files.OpenAsync(Anna, P("/a"), new OpenRequest { Access = OpenAccess.ReadWrite }, Ct);
+        await using var second = await Files.OpenAsync(Anna, P("/a"), new OpenRequest { Access = OpenAccess.ReadWrite }, Ct);
+        await file.WriteAsync(3, B(" two"), Ct);
+        await (isReplaced ? Files.RenameAsync(Anna, P("/b"), P("/a"), replace: true, Ct) : Files.RemoveFileAsync(Anna, P("/a"), Precondition.None, Ct));
+        await file.FsyncAsync(Ct);
+        Assert.Equal("one two", Encoding.UTF8.GetString(await ReadAll(reader)));
+        await second.WriteAsync(7, B(" three"), Ct);
+        Assert.Equal(13, (await file.CloseAsync(Ct)).Size);
+        Assert.Equal("one two three", Encoding.UTF8.GetString(await ReadAll(second)));
+        await second.TruncateAsync(5, Ct);
+        Assert.Equal(5, (await second.CloseAsync(Ct)).Size);
+        Assert.Equal("one t", Encoding.UTF8.GetString(await ReadAll(reader)));
+        Assert.Equal(5, (await reader.StatAsync(Ct)).Size);
+        Assert.Equal(isReplaced ? ["a"] : ["b"], await Names("/", new ListRequest { IncludePartials = true }));
+        Assert.Equal("other", await Get(isReplaced ? "/a" : "/b"));
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_new_file_that_is_removed_before_its_commit_is_read_until_the_last_close()
+    {
+        await using var file = await Files.OpenAsync(Anna, P("/n"), Writing with { Access = OpenAccess.ReadWrite }, Ct);
+        await file.WriteAsync(0, B("half"), Ct);
+        await Files.RemoveFileAsync(Anna, P("/n"), Precondition.None, Ct);
+        await file.FsyncAsync(Ct);
+        Assert.Equal("half", Encoding.UTF8.GetString(await ReadAll(file)));
+        await file.WriteAsync(4, B("+half"), Ct);
+        Assert.Equal(9, (await file.CloseAsync(Ct)).Size);
+        Assert.Empty(await Names("/", new ListRequest { IncludePartials = true }));
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task Whatever_takes_the_name_of_a_new_file_is_not_undone_by_its_close()
+    {
+        await Put("/a", "whole");
+        await using (var file = await Files.OpenAsync(Anna, P("/n"), Writing with { Access = OpenAccess.ReadWrite }, Ct))
+        {
+            await file.WriteAsync(0, B("half"), Ct);
+            await Fails(FluxError.Exists, () => Files.RenameAsync(Anna, P("/a"), P("/n"), replace: false, Ct));
+            await Fails(FluxError.Exists, () => Files.CopyAsync(Anna, P("/a"), P("/n"), replace: false, Ct));
+            await Fails(FluxError.Exists, () => MakeFolder("/n"));
+            await Fails(FluxError.Exists, () => Files.MakeSymlinkAsync(Anna, P("/n"), B("a"), Ct));
+            await Files.RenameAsync(Anna, P("/a"), P("/n"), replace: true, Ct);
+            await file.WriteAsync(4, B("!"), Ct);
+            await file.FsyncAsync(Ct);
+            Assert.Equal("half!", Encoding.UTF8.GetString(await ReadAll(file)));
+            await file.CloseAsync(Ct);
+        }
+
+        Assert.Equal(["n"], await Names("/", new ListRequest { IncludePartials = true }));
+        Assert.Equal("whole", await Get("/n"));
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_new_file_takes_the_name_of_another_from_its_handles()
+    {
+        await Put("/a", "old");
+        await using (var old = await Files.OpenAsync(Anna, P("/a"), new OpenRequest { Access = OpenAccess.ReadWrite }, Ct))
+        await using (var other = await Files.OpenAsync(Anna, P("/m"), Writing, Ct))
+        await using (var file = await Files.OpenAsync(Anna, P("/n"), Writing, Ct))
+        {
+            await other.WriteAsync(0, B("middle"), Ct);
+            await file.WriteAsync(0, B("new"), Ct);
+            await Files.RenameAsync(Anna, P("/m"), P("/a"), replace: true, Ct);
+            await Fails(FluxError.Exists, () => Files.RenameAsync(Anna, P("/n"), P("/a"), replace: false, Ct));
+            await Files.RenameAsync(Anna, P("/n"), P("/a"), replace: true, Ct);
+            Assert.Equal("old", Encoding.UTF8.GetString(await ReadAll(old)));
+            await file.CloseAsync(Ct);
+            await other.CloseAsync(Ct);
+            await old.WriteAsync(3, B("er"), Ct);
+            Assert.Equal("older", Encoding.UTF8.GetString(await ReadAll(old)));
+            await old.CloseAsync(Ct);
+        }
+
+        Assert.Equal(["a"], await Names("/", new ListRequest { IncludePartials = true }));
+        Assert.Equal("new", await Get("/a"));
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_folder_with_a_new_file_is_not_empty()
+    {
+        await MakeFolder("/d");
+        await MakeFolder("/e");
+        await using (var file = await Files.OpenAsync(Anna, P("/d/n"), Writing, Ct))
+        {
+            await file.WriteAsync(0, B("new"), Ct);
+            await Fails(FluxError.NotEmpty, () => Files.RemoveFolderAsync(Anna, P("/d"), recursive: false, Ct));
+            await Fails(FluxError.NotEmpty, () => Files.RenameAsync(Anna, P("/e"), P("/d"), replace: true, Ct));
+            await file.CloseAsync(Ct);
+        }
+
+        Assert.Equal("new", await Get("/d/n"));
+        await using (var file = await Files.OpenAsync(Anna, P("/d/m"), Writing, Ct))
+        {
+            await file.WriteAsync(0, B("new"), Ct);
+            await Files.RemoveFolderAsync(Anna, P("/d"), recursive: true, Ct);
+            await file.CloseAsync(Ct);
+        }
+
+        Assert.Equal(["e"], await Names("/", new ListRequest { IncludePartials = true }));
     }
 
     [Fact(Timeout = TimeoutMs)]

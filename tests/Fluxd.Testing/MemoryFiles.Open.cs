@@ -39,6 +39,7 @@ public sealed partial class MemoryFiles
         }
 
         node.Handles++;
+        node.Writers += writes ? 1 : 0;
         return new Handle(this, who, node, request);
     }
 
@@ -49,7 +50,7 @@ public sealed partial class MemoryFiles
             return Walk(who, path, followLink: true, partials: writes || request.ContinuePartial);
         }
 
-        var parent = Folder(Walk(who, path.Parent, true, true));
+        var parent = Folder(Walk(who, path.Parent, true, false));
         if (parent.Children.TryGetValue(path.Name, out var there) && there.Kind == NodeKind.Symlink && !request.Exclusive)
         {
             // A link to nothing yet: the file is made where it points to.
@@ -74,6 +75,8 @@ public sealed partial class MemoryFiles
         private bool _closed;
 
         public OpenAccess Access => request.Access;
+
+        private bool Writes => (request.Access & OpenAccess.Write) != 0;
 
         // What a dropped connection left is seen only by who asks for it; what is being written, by all handles.
         private bool Sees => !node.PendingIsPartial || request.ContinuePartial;
@@ -142,14 +145,19 @@ public sealed partial class MemoryFiles
 
         public ValueTask SetAttributesAsync(AttributeChange change, CancellationToken ct)
         {
+            if (change.Size is { } size)
+            {
+                TruncateAsync(size, ct);
+            }
+
             lock (files._gate)
             {
                 Live();
-                node.TimePinned |= change.ModifiedAt is not null;
+                node.Pin(change);
                 node.Apply(change, files.Now);
             }
 
-            return change.Size is { } size ? TruncateAsync(size, ct) : ValueTask.CompletedTask;
+            return ValueTask.CompletedTask;
         }
 
         public Task FsyncAsync(CancellationToken ct)
@@ -169,8 +177,8 @@ public sealed partial class MemoryFiles
                 Live();
                 Commit();
                 _closed = true;
-                node.Handles--;
-                return Task.FromResult(node.Info(who, withPending: false));
+                Leave();
+                return Task.FromResult(node.Info(who, withPending: Sees));
             }
         }
 
@@ -181,19 +189,26 @@ public sealed partial class MemoryFiles
                 if (!_closed)
                 {
                     _closed = true;
-                    if (--node.Handles == 0)
-                    {
-                        Drop();
-                    }
+                    Leave();
                 }
             }
 
             return ValueTask.CompletedTask;
         }
 
+        private void Leave()
+        {
+            node.Handles--;
+            if (Writes && --node.Writers == 0 && node is { Pending: not null, PendingIsPartial: false })
+            {
+                Drop();
+            }
+        }
+
         /// <summary>As after a lost connection: nothing is published; what was written stays for the owner to go on with.</summary>
         private void Drop()
         {
+            node.Pinned = new AttributeChange();
             node.PendingIsPartial = node.Pending is { Length: > 0 };
             if (!node.PendingIsPartial)
             {
@@ -207,11 +222,10 @@ public sealed partial class MemoryFiles
 
         private void Commit()
         {
-            if (request.Access.HasFlag(OpenAccess.Write) && node.Pending is { } bytes)
+            if (Writes && node.Pending is { } bytes)
             {
                 files.CheckQuota(who, bytes.Length - node.Content.Length);
                 files.Publish(node, bytes);
-                node.Pending = null;
             }
         }
 

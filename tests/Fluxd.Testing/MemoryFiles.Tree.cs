@@ -47,13 +47,13 @@ public sealed partial class MemoryFiles
         var at = Root(who);
         for (var i = 0; i < path.Names.Length; i++)
         {
-            if (!Folder(at).Children.TryGetValue(path.Names[i], out var next) || !(next.Committed || partials))
+            var isLast = i == path.Names.Length - 1;
+            if (!Folder(at).Children.TryGetValue(path.Names[i], out var next) || !(next.Committed || (partials && isLast)))
             {
                 throw FluxException.NotFound($"There is no \"{path.Names[i]}\" there.");
             }
 
-            var isLast = i == path.Names.Length - 1;
-            at = next.Kind == NodeKind.Symlink && (!isLast || followLink) ? Follow(who, next, partials, ref hops) : next;
+            at = next.Kind == NodeKind.Symlink && (!isLast || followLink) ? Follow(who, next, partials && isLast, ref hops) : next;
         }
 
         return at;
@@ -131,7 +131,7 @@ public sealed partial class MemoryFiles
             throw Taken(to);
         }
 
-        var parent = Folder(Walk(who, to.Parent, true, true));
+        var parent = Folder(Walk(who, to.Parent, true, false));
         return parent.IsWithin(node)
             ? throw FluxException.Invalid("A folder can't be moved or copied into itself.")
             : (parent, to.Name);
@@ -174,19 +174,27 @@ public sealed partial class MemoryFiles
         return copy;
     }
 
+    /// <summary>Until its commit everybody sees what the new file replaces.</summary>
+    private static void TakeOver(MemoryNode node, MemoryNode there)
+    {
+        (node.Content, node.Committed, node.Version, node.Mode) = (there.Content, true, there.Version, there.Mode);
+        (node.ModifiedAt, node.AccessedAt) = (there.ModifiedAt, there.AccessedAt);
+    }
+
+    /// <summary>What is pending is published, or superseded by what is.</summary>
     private void Publish(MemoryNode node, byte[] bytes)
     {
         node.Content = bytes;
+        node.Pending = null;
+        node.PendingIsPartial = false;
         node.Committed = true;
         node.Version = _nextVersion++;
         node.Revision++;
         node.ChangedAt = Now;
-        if (!node.TimePinned)
-        {
-            node.ModifiedAt = node.ChangedAt;
-        }
-
-        node.TimePinned = false;
+        node.Mode = node.Pinned.Mode & 0xFFF ?? node.Mode;
+        node.ModifiedAt = node.Pinned.ModifiedAt ?? node.ChangedAt;
+        node.AccessedAt = node.Pinned.AccessedAt ?? node.AccessedAt;
+        node.Pinned = new AttributeChange();
     }
 
     private void CheckQuota(Principal who, long more)

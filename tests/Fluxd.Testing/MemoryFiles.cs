@@ -39,7 +39,7 @@ public sealed partial class MemoryFiles : IFiles
         var hops = 0;
         if (lastMayBeMissing)
         {
-            var parent = Folder(Walk(who, path.Parent, true, true, ref hops));
+            var parent = Folder(Walk(who, path.Parent, true, false, ref hops));
             return parent.Children.TryGetValue(path.Name, out var child) && child.Kind == NodeKind.Symlink
                 ? PathOf(Walk(who, path, true, true, ref hops))
                 : PathOf(parent).Append(path.Name);
@@ -50,7 +50,7 @@ public sealed partial class MemoryFiles : IFiles
 
     public ValueTask<ListPage> ListAsync(Principal who, FilePath folder, ListRequest request, CancellationToken ct) => Read(who, () =>
     {
-        var all = Folder(Walk(who, folder, followLink: true, partials: true)).Children.Values
+        var all = Folder(Walk(who, folder, followLink: true, partials: false)).Children.Values
             .Where(node => node.Committed || request.IncludePartials)
             .Where(node => request.Kind is null || node.Kind == request.Kind)
             .Where(node => request.NameContains is null || node.Name.ToString().Contains(request.NameContains, StringComparison.OrdinalIgnoreCase))
@@ -99,7 +99,7 @@ public sealed partial class MemoryFiles : IFiles
             MakeParents(who, path.Parent);
         }
 
-        var parent = Folder(Walk(who, path.Parent, true, true));
+        var parent = Folder(Walk(who, path.Parent, true, false));
         if (parent.Children.TryGetValue(path.Name, out var there))
         {
             return parents && there.Kind == NodeKind.Folder ? there.Info(who, false) : throw Taken(path);
@@ -124,7 +124,7 @@ public sealed partial class MemoryFiles : IFiles
 
     public Task RemoveFolderAsync(Principal who, FilePath path, bool recursive, CancellationToken ct) => Change(who, () =>
     {
-        var node = Folder(Walk(who, path, followLink: false, partials: true));
+        var node = Folder(Walk(who, path, followLink: false, partials: false));
         if (node.Parent is null)
         {
             throw FluxException.Denied("The root can't be removed.");
@@ -143,14 +143,20 @@ public sealed partial class MemoryFiles : IFiles
         var node = Walk(who, from, followLink: false, partials: true);
         var (parent, name) = Place(who, node, to);
         parent.Children.TryGetValue(name, out var there);
+        var isNew = !node.Committed;
         if (ReferenceEquals(there, node))
         {
-            return node.Info(who, false);
+            return node.Info(who, withPending: isNew);
         }
 
         if (there is not null)
         {
             MayReplace(node, there, replace, to);
+            if (isNew && there is { Committed: true, Kind: NodeKind.File })
+            {
+                TakeOver(node, there);
+            }
+
             Detach(there);
         }
 
@@ -160,7 +166,7 @@ public sealed partial class MemoryFiles : IFiles
         parent.Children[name] = node;
         node.ChangedAt = Now;
         node.Revision++;
-        return node.Info(who, false);
+        return node.Info(who, withPending: isNew);
     });
 
     public Task<NodeInfo> CopyAsync(Principal who, FilePath from, FilePath to, bool replace, CancellationToken ct) => Change(who, () =>
@@ -211,15 +217,16 @@ public sealed partial class MemoryFiles : IFiles
                 throw new FluxException(FluxError.IsFolder, "Only a file has a size that can be set.");
             }
 
+            // In place, as a handle would do it: with what handles have written and not committed.
             CheckQuota(who, size - node.Content.Length);
-            var bytes = node.Content;
+            var bytes = node is { Pending: { } pending, PendingIsPartial: false } ? pending : node.Content;
             Array.Resize(ref bytes, (int)size);
             Publish(node, bytes);
         }
 
-        node.TimePinned |= change.ModifiedAt is not null && node.Handles > 0;
+        node.Pin(change);
         node.Apply(change, Now);
-        return node.Info(who, false);
+        return node.Info(who, withPending: !node.Committed);
     });
 
     public Task<NodeInfo> MakeSymlinkAsync(Principal who, FilePath path, ReadOnlyMemory<byte> target, CancellationToken ct) => Change(who, () =>
@@ -234,7 +241,7 @@ public sealed partial class MemoryFiles : IFiles
             throw Taken(path);
         }
 
-        var parent = Folder(Walk(who, path.Parent, true, true));
+        var parent = Folder(Walk(who, path.Parent, true, false));
         if (parent.Children.ContainsKey(path.Name))
         {
             throw Taken(path);
@@ -247,7 +254,7 @@ public sealed partial class MemoryFiles : IFiles
 
     public ValueTask<ReadOnlyMemory<byte>> ReadLinkAsync(Principal who, FilePath path, CancellationToken ct) => Read(who, () =>
     {
-        var node = Walk(who, path, followLink: false, partials: true);
+        var node = Walk(who, path, followLink: false, partials: false);
         return node.Kind == NodeKind.Symlink
             ? (ReadOnlyMemory<byte>)node.Content
             : throw FluxException.Invalid("That is not a symbolic link.");

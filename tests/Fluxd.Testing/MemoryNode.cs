@@ -44,8 +44,11 @@ internal sealed class MemoryNode(long id, FileName name, NodeKind kind)
 
     public long Revision { get; set; }
 
-    /// <summary>Set before a commit by SetAttributes: the commit must not overwrite it.</summary>
-    public bool TimePinned { get; set; }
+    /// <summary>Handles that may write.</summary>
+    public int Writers { get; set; }
+
+    /// <summary>Set while something is pending: its commit must not overwrite it.</summary>
+    public AttributeChange Pinned { get; set; } = new();
 
     public bool IsWithin(MemoryNode ancestor)
     {
@@ -60,6 +63,19 @@ internal sealed class MemoryNode(long id, FileName name, NodeKind kind)
         return false;
     }
 
+    public void Pin(AttributeChange change)
+    {
+        if (Pending is not null && !PendingIsPartial)
+        {
+            Pinned = new AttributeChange
+            {
+                Mode = change.Mode ?? Pinned.Mode,
+                ModifiedAt = change.ModifiedAt ?? Pinned.ModifiedAt,
+                AccessedAt = change.AccessedAt ?? Pinned.AccessedAt,
+            };
+        }
+    }
+
     public void Apply(AttributeChange change, FileTime now)
     {
         Mode = change.Mode is { } mode ? mode & 0xFFF : Mode;
@@ -72,6 +88,7 @@ internal sealed class MemoryNode(long id, FileName name, NodeKind kind)
     public NodeInfo Info(Principal who, bool withPending)
     {
         var bytes = withPending && Pending is not null ? Pending : Content;
+        var pinned = withPending ? Pinned : new AttributeChange();
         return new NodeInfo
         {
             Id = Id,
@@ -81,9 +98,9 @@ internal sealed class MemoryNode(long id, FileName name, NodeKind kind)
             Version = Version,
             Revision = Revision,
             ContentTag = Kind == NodeKind.File && Committed ? SHA256.HashData(Content) : ReadOnlyMemory<byte>.Empty,
-            Mode = Mode,
-            ModifiedAt = ModifiedAt,
-            AccessedAt = AccessedAt,
+            Mode = pinned.Mode & 0xFFF ?? Mode,
+            ModifiedAt = pinned.ModifiedAt ?? ModifiedAt,
+            AccessedAt = pinned.AccessedAt ?? AccessedAt,
             ChangedAt = ChangedAt,
             CreatedAt = CreatedAt,
             OwnerId = who.UserId,

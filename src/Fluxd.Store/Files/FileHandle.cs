@@ -9,7 +9,8 @@ namespace Fluxd.Store.Files;
 
 /// <summary>
 /// One handle. It reads the content that it opened until handles that share its open file write or commit something
-/// newer; another user's commit never changes the content under a reader.
+/// newer; another user's commit never changes the content under a reader. What handles write first lands in what is
+/// committed then, as in any file system; after that they go on from what they committed themselves.
 /// </summary>
 /// <param name="ticket">Becomes the handle's: it holds what was opened.</param>
 internal sealed class FileHandle(
@@ -92,7 +93,7 @@ internal sealed class FileHandle(
         try
         {
             Live();
-            var draft = writing.DraftOf(file, Newest);
+            var draft = file.Draft ?? await writing.BeginAsync(who, file, Newest, openedAt, ct);
             var at = request.Append ? draft.Length : offset;
             await writing.AllowAsync(who, file, at + data.Length, ct);
             await writing.CutKeptAsync(file, at, ct);
@@ -131,7 +132,7 @@ internal sealed class FileHandle(
             return 0;
         }
 
-        var draft = writing.DraftOf(file, Newest);
+        var draft = file.Draft ?? await writing.BeginAsync(who, file, Newest, openedAt, ct);
         var at = request.Append ? draft.Length : to;
         var some = Math.Min(most, settled.Size - from);
         if (!draft.CanStream(at, some))
@@ -157,9 +158,10 @@ internal sealed class FileHandle(
         await GatedAsync(
             async () =>
             {
+                var draft = file.Draft ?? await writing.BeginAsync(who, file, Newest, openedAt, ct);
                 await writing.AllowAsync(who, file, size, ct);
                 await writing.CutKeptAsync(file, size, ct);
-                await writing.DraftOf(file, Newest).TruncateAsync(size, ct);
+                await draft.TruncateAsync(size, ct);
                 return true;
             },
             ct);
@@ -192,16 +194,11 @@ internal sealed class FileHandle(
 
     public async Task<NodeInfo> CloseAsync(CancellationToken ct)
     {
+        // With nothing to commit the node may have changed since this handle last saw it.
         var node = await CommitAsync(ct) ?? await StatAsync(ct);
         if (Interlocked.Exchange(ref _ended, 1) == 0)
         {
-            if (Writes)
-            {
-                open.LeaveWriting(file);
-            }
-
-            open.Leave(file);
-            ticket.Dispose();
+            await LeaveAsync();
         }
 
         return node;
@@ -216,6 +213,12 @@ internal sealed class FileHandle(
         }
 
         _cut.Dispose();
+        await LeaveAsync();
+    }
+
+    /// <summary>Also after a close there may be something to keep: what another handle wrote behind it, and was dropped.</summary>
+    private async ValueTask LeaveAsync()
+    {
         await file.Gate.WaitAsync(CancellationToken.None);
         try
         {
@@ -232,9 +235,13 @@ internal sealed class FileHandle(
         }
     }
 
-    private async Task<NodeInfo?> CommitAsync(CancellationToken ct) => Writes
-        ? await GatedAsync(async () => _shown = await writing.CommitAsync(who, file, ct) ?? _shown, ct)
-        : null;
+    /// <returns>Null when there was nothing to commit, or no file any more.</returns>
+    private async Task<NodeInfo?> CommitAsync(CancellationToken ct)
+    {
+        var node = Writes ? await GatedAsync(async () => await writing.CommitAsync(who, file, ct), ct) : null;
+        _shown = node ?? _shown;
+        return node;
+    }
 
     private async ValueTask<T> GatedAsync<T>(Func<Task<T>> work, CancellationToken ct)
     {

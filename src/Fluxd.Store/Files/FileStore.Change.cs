@@ -37,6 +37,7 @@ internal sealed partial class FileStore
                     throw new FluxException(FluxError.IsFolder, "That is a folder; remove it as a folder.");
                 }
 
+                open.DropPending(db, view.User.Id, spot);
                 return Remove(db, view, spot);
             },
             ct);
@@ -51,10 +52,12 @@ internal sealed partial class FileStore
             {
                 var spot = Walk(view, db, Operation.RemoveFolder, path, followLast: false);
                 var folder = spot.RequireFolder();
-                if (!recursive && NodeTable.HasChildren(db, folder.Id))
+                if (!recursive && (NodeTable.HasChildren(db, folder.Id) || open.IsPendingIn(view.User.Id, folder.Id)))
                 {
                     throw new FluxException(FluxError.NotEmpty, "The folder is not empty.");
                 }
+
+                open.DropPendingBelow(db, view.User.Id, folder.Id);
 
                 return Remove(db, view, spot);
             },
@@ -78,7 +81,13 @@ internal sealed partial class FileStore
             {
                 var source = Walk(view, db, Operation.CopyFrom, from, followLast: true);
                 var place = Place(view, db, Operation.CopyTo, to);
-                return Show(view, new TreeCopy(db, trees, view).Run(source, place, replace), place.Mount!);
+                var copy = new TreeCopy(db, trees, view).Run(source, place, replace);
+                if (copy.Id != source.Node!.Id)
+                {
+                    TakePlace(db, view, copy, place, replace);
+                }
+
+                return Show(view, copy, place.Mount!);
             },
             ct);
     }
@@ -122,7 +131,7 @@ internal sealed partial class FileStore
             (view, db) =>
             {
                 var place = Place(view, db, Operation.MakeSymlink, path);
-                if (place.Exists)
+                if (place.Exists || open.IsPending(view.User.Id, place))
                 {
                     throw Taken(path);
                 }
@@ -166,6 +175,11 @@ internal sealed partial class FileStore
         if (there.Exists)
         {
             return parents && there.Node is { IsFolder: true } ? there : throw Taken(path);
+        }
+
+        if (open.IsPending(view.User.Id, there))
+        {
+            throw Taken(path);
         }
 
         var node = Add(db, view, there, NodeKind.Folder, attributes?.Mode ?? Publisher.FolderMode, null, attributes);
@@ -243,6 +257,8 @@ internal sealed partial class FileStore
 
         var now = trees.Now;
         var superseded = place.Node is { } there ? Replace(db, view, node, there, place, replace, now) : 0;
+        TakePlace(db, view, node, place, replace);
+        open.MovePending(db, view.User.Id, source, place);
         ChangeTree(db, source, place, node);
         NodeTable.Move(db, node, place.Parent, place.Path.Name, now);
         if (superseded != 0)
@@ -259,9 +275,26 @@ internal sealed partial class FileStore
     /// <summary>A file that this user is writing has a name before anybody else sees it: only that moves.</summary>
     private NodeInfo RenamePending(View view, CatalogTransaction db, Spot source, Spot place, bool replace)
     {
-        if (place.Node is not null && !replace)
+        if (source.Parent == place.Parent && source.Path.Name == place.Path.Name)
+        {
+            return open.Partials.Find(view, db, place) ?? throw source.Missing();
+        }
+
+        if ((place.Node is not null || open.IsPending(view.User.Id, place)) && !replace)
         {
             throw Taken(place.Path);
+        }
+
+        if (place.Node is { IsFolder: true })
+        {
+            throw new FluxException(FluxError.IsFolder, "A file can't replace a folder.");
+        }
+
+        if (place.Node is { Kind: NodeKind.Symlink })
+        {
+            // No file can be committed over it.
+            Remove(db, view, place);
+            place = place with { Node = null };
         }
 
         OwnState.Mixed(db, source.Mount!.Root, place.Mount!.Root);
@@ -272,6 +305,30 @@ internal sealed partial class FileStore
         }
 
         return open.Partials.Find(view, db, place) ?? throw source.Missing();
+    }
+
+    /// <summary>Whoever takes a name takes it from what the same user is writing there, too: that goes nowhere then, or its close would undo the change.</summary>
+    private void TakePlace(CatalogTransaction db, View view, NodeRow node, Spot place, bool replace)
+    {
+        if (place.Node is { IsFolder: true } folder && open.IsPendingIn(view.User.Id, folder.Id))
+        {
+            throw new FluxException(FluxError.NotEmpty, "The folder to replace is not empty.");
+        }
+
+        if (open.IsPending(view.User.Id, place))
+        {
+            if (!replace)
+            {
+                throw Taken(place.Path);
+            }
+
+            if (node.IsFolder)
+            {
+                throw Spot.NotFolder(place.Path.Name);
+            }
+        }
+
+        open.DropPending(db, view.User.Id, place);
     }
 
     /// <returns>The file whose past the newcomer takes over; 0 when what was there went to the trash.</returns>

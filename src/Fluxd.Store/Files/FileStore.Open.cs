@@ -70,7 +70,7 @@ internal sealed partial class FileStore
         {
             if (!prepared)
             {
-                Leave(file, writes);
+                await LeaveAsync(who, file, writes);
             }
         }
 
@@ -117,11 +117,23 @@ internal sealed partial class FileStore
             ? await trees.ReadAsync(who, (view, db) => PlanOpen(view, db, path, request, writes), ct)
             : plan;
 
-    private void Leave(OpenFile file, bool writes)
+    /// <summary>Its other writers may have gone meanwhile, and left what they wrote to this one.</summary>
+    private async ValueTask LeaveAsync(Principal who, OpenFile file, bool writes)
     {
         if (writes)
         {
-            open.LeaveWriting(file);
+            await file.Gate.WaitAsync(CancellationToken.None);
+            try
+            {
+                if (open.LeaveWriting(file))
+                {
+                    await Writing.AbandonAsync(who, file);
+                }
+            }
+            finally
+            {
+                file.Gate.Release();
+            }
         }
 
         open.Leave(file);

@@ -16,11 +16,28 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
 
     public long Commits => trees.Catalog.Commits;
 
-    /// <summary>The draft, over the newest content that this handle knows.</summary>
+    /// <summary>
+    /// Makes the draft. Handles that committed nothing yet begin with what others committed since they were opened, or
+    /// their first byte would take all of that back; handles in the middle of their own work go on with their own.
+    /// </summary>
+    /// <param name="openedAt">The count of commits when the handle was opened.</param>
     /// <exception cref="FluxException">Fenced: the session was taken over.</exception>
-    public Draft DraftOf(OpenFile file, Committed? newest) => file.IsFenced
-        ? throw new FluxException(FluxError.Fenced, "A newer connection took this upload over; open the file again.")
-        : file.Draft ??= new Draft(contents, spool, newest?.Content, file.Scope);
+    public async ValueTask<Draft> BeginAsync(Principal who, OpenFile file, Committed? newest, long openedAt, CancellationToken ct)
+    {
+        if (file.IsFenced)
+        {
+            throw new FluxException(FluxError.Fenced, "A newer connection took this upload over; open the file again.");
+        }
+
+        // Until the draft holds it.
+        using var wide = contents.Holds.TakeWide();
+        if (file is { Own: null, IsGone: false, NodeId: not 0 } && openedAt != Commits && await FindNewerAsync(who, file, newest, ct) is { } newer)
+        {
+            (newest, file.PaidBytes, file.AllowedLength) = (newer, newer.Content.Size, 0);
+        }
+
+        return file.Draft = new Draft(contents, spool, newest?.Content, file.Scope);
+    }
 
     /// <summary>Goes on with what a dropped connection left.</summary>
     public async Task ContinueAsync(OpenFile file, UploadRow kept, CancellationToken ct)
@@ -29,6 +46,7 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
         await HoldAsync(file, kept.Id, ct);
         var row = await trees.Catalog.ReadAsync(db => UploadTable.Get(db, kept.Id), ct);
         file.Kept = row;
+        file.UnkeptUpTo = 0;
         file.Draft = row?.Content is { } content ? await Draft.ResumeAsync(contents, spool, content, row.Durable, file.Scope, ct) : new Draft(contents, spool, null, file.Scope);
         file.IsFenced = false;
     }
@@ -69,7 +87,9 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
     /// <summary>From some size on a sequential write survives even the daemon's death, as a session of its owner.</summary>
     public async ValueTask KeepWhenDueAsync(Principal who, OpenFile file, CancellationToken ct)
     {
-        var due = file.Kept is null ? FilesLimits.KeepFrom : file.Kept.Durable + FilesLimits.KeepEvery;
+        var due = file.Kept is not null ? file.Kept.Durable + FilesLimits.KeepEvery
+            : file.UnkeptUpTo > 0 ? file.UnkeptUpTo + FilesLimits.KeepEvery
+            : FilesLimits.KeepFrom;
         if (file.Draft is { } draft && draft.Streamed >= due && !file.IsGone)
         {
             await KeepAsync(who, file, draft, ct);
@@ -129,7 +149,7 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
         }
     }
 
-    /// <returns>The node as it is now; null when it was removed meanwhile (then the bytes go nowhere).</returns>
+    /// <returns>The node as it is now; null when it was removed meanwhile: then only its handles see the bytes, until the last is closed.</returns>
     public async Task<NodeInfo?> CommitAsync(Principal who, OpenFile file, CancellationToken ct)
     {
         if (file.Draft is not { } draft)
@@ -140,16 +160,10 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
         var view = await trees.ViewAsync(who, ct);
         var published = await draft.CommitAsync((db, content) => Publish(view, db, file, content), ct);
         await LetGoAsync(file, draft);
-        if (published is null)
-        {
-            return null;
-        }
-
-        var (node, mount) = published.Value;
-        file.Own = new Committed(node.Version, new ContentRef(node.Content, node.Size, node.Tag));
-        file.Held!.KeepOnly(node.Content);
-        file.PaidBytes = node.Size;
-        return view.Info(node, mount) with { OwnerName = trees.NameOf(node.Owner) };
+        file.Own = published.Own;
+        file.Held!.KeepOnly(published.Own.Content.Id);
+        file.PaidBytes = published.Node?.Size ?? 0;
+        return published.Node is { } node ? view.Info(node, published.Mount!) with { OwnerName = trees.NameOf(node.Owner) } : null;
     }
 
     /// <summary>The node as the handles see it: committed attributes, and the size and content that they read.</summary>
@@ -208,8 +222,20 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
         OwnerName = who.UserName,
     };
 
-    private (NodeRow Node, Mount Mount)? Publish(View view, CatalogTransaction db, OpenFile file, ContentRef content)
+    /// <summary>What the node of the file holds now, if that is newer and the user may still write there.</summary>
+    private ValueTask<Committed?> FindNewerAsync(Principal who, OpenFile file, Committed? newest, CancellationToken ct) => trees.ReadAsync(
+        who,
+        (view, db) => NodeTable.Get(db, file.NodeId) is { } node
+            && node.Version > (newest?.Version ?? 0)
+            && NodeTable.Locate(db, node.Id) is { } located
+            && view.MountOf(located.Root) is { CanWrite: true }
+                ? new Committed(node.Version, new ContentRef(node.Content, node.Size, node.Tag))
+                : null,
+        ct);
+
+    private Published Publish(View view, CatalogTransaction db, OpenFile file, ContentRef content)
     {
+        (file.Held ??= contents.Holds.Take()).Keep(content.Id);
         var kept = file.Kept is null ? null : UploadTable.Get(db, file.Kept.Id);
         if (kept is not null)
         {
@@ -218,7 +244,8 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
 
         if (file.IsGone || FindTarget(view, db, file) is not { } target)
         {
-            return null;
+            // Later than all that its handles know.
+            return new Published(new Committed(db.NextId("version"), content), null, null);
         }
 
         var node = Publisher.Publish(db, trees.Log, target, new Publication(content, view.User.Id, trees.Now)
@@ -232,9 +259,8 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
             db.LeavesPlaces();
         }
 
-        (file.Held ??= contents.Holds.Take()).Keep(content.Id);
         db.AfterCommit(() => open.Published(file, node.Id));
-        return (node, target.Mount);
+        return new Published(new Committed(node.Version, new ContentRef(node.Content, node.Size, node.Tag)), node, target.Mount);
     }
 
     /// <summary>Where the file is now: names may have changed since it was opened, and rights may have been withdrawn.</summary>
@@ -244,7 +270,8 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
         var (parent, name) = node is null ? (file.Parent, file.Name) : (node.Parent, node.Name);
         if ((file.NodeId != 0 && node is null) || FindFolder(db, parent) is not { } folder)
         {
-            return null;
+            // A name that was never committed was not removed with the folder: nobody but its writer could know it.
+            return file.NodeId != 0 ? null : throw FluxException.NotFound("The folder of this new file was removed meanwhile; upload it again elsewhere.");
         }
 
         if (file.NodeId == 0 && node is not null && file.Exclusive)
@@ -270,6 +297,7 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
     {
         file.Draft = null;
         file.Kept = null;
+        file.UnkeptUpTo = 0;
         file.Pinned = null;
         file.Hold?.Dispose();
         file.Hold = null;
@@ -307,14 +335,24 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
         var view = await trees.ViewAsync(who, ct);
         var isNew = file.Kept is null;
         file.Kept = await draft.KeepAsync((db, content, durable) => Keep(view, db, file, content, durable), ct);
-        if (isNew)
+        if (file.Kept is null)
+        {
+            file.UnkeptUpTo = draft.Streamed;
+        }
+        else if (isNew)
         {
             await HoldAsync(file, file.Kept.Id, ct);
         }
     }
 
-    private UploadRow Keep(View view, CatalogTransaction db, OpenFile file, long content, long durable)
+    /// <returns>Null when the file was removed: there is no name that its bytes could be an unfinished upload of.</returns>
+    private UploadRow? Keep(View view, CatalogTransaction db, OpenFile file, long content, long durable)
     {
+        if (file.IsGone || (file.NodeId != 0 && NodeTable.Locate(db, file.NodeId) is null))
+        {
+            return null;
+        }
+
         var now = trees.Now;
         var mount = WritableMountOf(view, file.Root);
         var old = file.Kept is null ? null : UploadTable.Get(db, file.Kept.Id);
@@ -344,6 +382,10 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
 
         return row;
     }
+
+    /// <param name="Own">What the handles read from now on.</param>
+    /// <param name="Node">Null when the file was removed.</param>
+    private sealed record Published(Committed Own, NodeRow? Node, Mount? Mount);
 
     private UploadRow? Cut(CatalogTransaction db, UploadRow kept, long at)
     {

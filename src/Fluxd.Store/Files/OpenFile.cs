@@ -54,11 +54,14 @@ internal sealed class OpenFile(long user, string frontend) : IDisposable
 
     public bool Exclusive { get; set; }
 
-    /// <summary>Unlinked before it was ever committed: there is nothing to publish any more.</summary>
+    /// <summary>Unlinked before it was ever committed, or a file being written took its name: there is nothing to publish any more.</summary>
     public bool IsGone { get; set; }
 
     /// <summary>The session row that keeps the streamed prefix, once there is one.</summary>
     public UploadRow? Kept { get; set; }
+
+    /// <summary>So many streamed bytes could not be kept, because the file was removed: not to be tried again at each write.</summary>
+    public long UnkeptUpTo { get; set; }
 
     /// <summary>While there is a session row: whoever takes the session over fences these handles.</summary>
     public UploadHold? Hold { get; set; }

@@ -22,13 +22,13 @@ internal sealed class OpenFiles
     {
         lock (_lock)
         {
-            var there = spot.Node is { } node
-                ? _byNode.GetValueOrDefault((view.User.Id, node.Id))
-                : _byPlace.GetValueOrDefault((view.User.Id, spot.Parent, spot.Path.Name));
+            var there = FindLocked(view.User.Id, spot);
             if (there is null || (there.Frontend != frontend && !writes))
             {
                 var made = Make(spot, view, frontend);
-                if (there is null)
+
+                // A download's file is its own: a writer who joined it would change what it reads, and hide from later readers.
+                if (there is null && (writes || ShowsWrites(frontend)))
                 {
                     Add(made);
                 }
@@ -72,6 +72,9 @@ internal sealed class OpenFiles
         {
             Remove(file);
             file.NodeId = node;
+
+            // If the name was removed in the same group, the node's own place says so.
+            file.IsGone = false;
             Add(file);
         }
     }
@@ -80,7 +83,24 @@ internal sealed class OpenFiles
     {
         lock (_lock)
         {
-            return spot.Node is { } node ? _byNode.GetValueOrDefault((user, node.Id)) : FindPlace(user, spot);
+            return FindLocked(user, spot);
+        }
+    }
+
+    /// <summary>A file that the user writes and nobody committed: its name is taken, for them.</summary>
+    public bool IsPending(long user, Spot spot)
+    {
+        lock (_lock)
+        {
+            return FindPlace(user, spot) is { Draft: not null };
+        }
+    }
+
+    public bool IsPendingIn(long user, long folder)
+    {
+        lock (_lock)
+        {
+            return _byPlace.Any(entry => entry.Key.User == user && entry.Key.Parent == folder && entry.Value.Draft is not null);
         }
     }
 
@@ -92,7 +112,7 @@ internal sealed class OpenFiles
         }
     }
 
-    /// <summary>On the committer's thread. False when the user writes no such new file.</summary>
+    /// <summary>On the committer's thread. False when the user writes no such new file. What the user has open at the place loses its name.</summary>
     public bool MovePending(CatalogTransaction db, long user, Spot source, Spot place)
     {
         lock (_lock)
@@ -100,6 +120,16 @@ internal sealed class OpenFiles
             if (FindPlace(user, source) is not { } file)
             {
                 return false;
+            }
+
+            if (place.Node is { } node && node.Id != source.Node?.Id && _byNode.GetValueOrDefault((user, node.Id)) is { } replaced)
+            {
+                Drop(db, replaced);
+            }
+
+            if (FindPlace(user, place) is { } pending && pending != file)
+            {
+                Drop(db, pending);
             }
 
             var (before, exclusive) = ((file.Parent, file.Name, file.Path, file.Root), file.Exclusive);
@@ -133,17 +163,20 @@ internal sealed class OpenFiles
                 return false;
             }
 
-            Remove(file);
-            file.IsGone = true;
-            db.OnRollback(() =>
-            {
-                lock (_lock)
-                {
-                    file.IsGone = false;
-                    Add(file);
-                }
-            });
+            Drop(db, file);
             return true;
+        }
+    }
+
+    /// <summary>On the committer's thread: as <see cref="DropPending"/>, for all new files of the user that are in a folder or below it.</summary>
+    public void DropPendingBelow(CatalogTransaction db, long user, long folder)
+    {
+        lock (_lock)
+        {
+            foreach (var file in _byPlace.Values.Where(file => file.User == user && NodeTable.IsWithin(db, file.Parent, folder)).ToList())
+            {
+                Drop(db, file);
+            }
         }
     }
 
@@ -166,6 +199,9 @@ internal sealed class OpenFiles
         AccessedAt = change.AccessedAt ?? old?.AccessedAt,
     };
 
+    /// <summary>Readers by SFTP, and callers inside the daemon, see what is being written; all other frontends serve whole files.</summary>
+    private static bool ShowsWrites(string frontend) => frontend is "" or "sftp";
+
     private static OpenFile Make(Spot spot, View view, string frontend) => new(view.User.Id, frontend)
     {
         NodeId = spot.Node?.Id ?? 0,
@@ -176,6 +212,25 @@ internal sealed class OpenFiles
         Scope = view.ScopeIn(spot.Mount.Root),
         PaidBytes = spot.Node?.Size ?? 0,
     };
+
+    /// <summary>Undone if the write is rolled back.</summary>
+    private void Drop(CatalogTransaction db, OpenFile file)
+    {
+        Remove(file);
+        file.IsGone = true;
+        db.OnRollback(() =>
+        {
+            lock (_lock)
+            {
+                file.IsGone = false;
+                Add(file);
+            }
+        });
+    }
+
+    /// <summary>By node, or by place for a file without one: also where somebody else's file got the name first.</summary>
+    private OpenFile? FindLocked(long user, Spot spot) =>
+        (spot.Node is { } node ? _byNode.GetValueOrDefault((user, node.Id)) : null) ?? FindPlace(user, spot);
 
     private OpenFile? FindPlace(long user, Spot spot) =>
         spot.Path.IsRoot ? null : _byPlace.GetValueOrDefault((user, spot.Parent, spot.Path.Name));

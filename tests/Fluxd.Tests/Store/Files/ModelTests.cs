@@ -16,13 +16,17 @@ namespace Fluxd.Tests.Store.Files;
 
 /// <summary>
 /// Random operations against the plain model: each step must succeed or fail alike, and the trees must be equal in
-/// the end. Several users work at once, each compared with the model of their own tree, so that what they share (the
+/// the end. Handles stay open across other operations: by other handles of the file, on its path, and on folders above.
+/// Several users work at once, each compared with the model of their own tree, so that what they share (the
 /// committer, the readers, the open-file table) is under load while every answer is still known.
 /// </summary>
 public sealed class ModelTests(ITestOutputHelper output) : IAsyncLifetime
 {
-    private const int Steps = 400;
+    private const int Steps = 600;
     private const int Users = 4;
+
+    /// <summary>Files that a user has open at once.</summary>
+    private const int Slots = 5;
 
     /// <summary>Steps that a failure tells of.</summary>
     private const int Remembered = 30;
@@ -81,24 +85,32 @@ public sealed class ModelTests(ITestOutputHelper output) : IAsyncLifetime
 
     private async Task RunAsync(Principal who, Random random)
     {
-        var model = new MemoryFiles();
+        var model = new Side(new MemoryFiles());
+        var store = new Side(_trees.Files);
         var past = new Queue<string>();
         for (var step = 0; step < Steps; step++)
         {
             var (what, work) = Choose(who, random);
             var expected = await Outcome(() => work(model));
-            var found = await Outcome(() => work(_trees.Files));
-            past.Enqueue($"{step}: {what}: {expected[..Math.Min(expected.Length, 60)]}");
+            var found = await Outcome(() => work(store));
+            past.Enqueue($"{step}: {what}: {Short(expected)}");
             if (past.Count > Remembered)
             {
                 past.Dequeue();
             }
 
-            Assert.True(expected == found, $"{who.UserName}, step {step}: {what} gave {found}, the model {expected}\n{string.Join('\n', past)}");
+            Assert.True(expected == found, $"{who.UserName}, step {step}: {what} gave {Short(found)}, the model {Short(expected)}\n{string.Join('\n', past)}");
         }
 
-        Assert.Equal(await Dump(model, who, FilePath.Root), await Dump(_trees.Files, who, FilePath.Root));
+        for (var slot = 0; slot < Slots; slot++)
+        {
+            Assert.Equal(await Outcome(() => Close(model, slot)), await Outcome(() => Close(store, slot)));
+        }
+
+        Assert.Equal(await Dump(model.Files, who, FilePath.Root), await Dump(store.Files, who, FilePath.Root));
     }
+
+    private static string Short(string outcome) => outcome[..Math.Min(outcome.Length, 60)];
 
     private static async Task<string> Outcome(Func<Task<string>> work)
     {
@@ -112,14 +124,86 @@ public sealed class ModelTests(ITestOutputHelper output) : IAsyncLifetime
         }
     }
 
-    private static (string What, Func<IFiles, Task<string>> Work) Choose(Principal who, Random random)
+    private static (string What, Func<Side, Task<string>> Work) Choose(Principal who, Random random)
     {
         var (one, two) = (RandomPath(random), RandomPath(random));
         var bytes = new byte[random.Next(3000)];
         random.NextBytes(bytes);
         var (offset, size, replace) = (random.Next(4000), random.Next(4000), random.Next(2) == 0);
+        if (random.Next(5) < 2)
+        {
+            return ChooseOnHandle(who, random, random.Next(2) == 0 ? FilePath.Root.Append(one.Name) : one, bytes, offset, size);
+        }
+
         var target = random.Next(3) == 0 ? "../" + one.Name : random.Next(2) == 0 ? two.ToString() : two.Name.ToString();
-        return random.Next(16) switch
+        var (what, work) = ChooseOnPath(who, random.Next(16), (one, two, replace), target, (bytes, offset, size));
+        return (what, side => work(side.Files));
+    }
+
+    private static (string What, Func<Side, Task<string>> Work) ChooseOnHandle(Principal who, Random random, FilePath path, byte[] bytes, int offset, int size)
+    {
+        var slot = random.Next(Slots);
+        var request = random.Next(4) == 0 ? new OpenRequest { Access = OpenAccess.Read } : new OpenRequest
+        {
+            Access = OpenAccess.ReadWrite,
+            Create = random.Next(3) > 0,
+            Exclusive = random.Next(6) == 0,
+            Truncate = random.Next(4) == 0,
+            Append = random.Next(6) == 0,
+        };
+        return random.Next(10) switch
+        {
+            0 or 1 or 2 => ($"open {slot} {path} {request.Access} create {request.Create} {request.Exclusive} truncate {request.Truncate} append {request.Append}", async side =>
+            {
+                if (side.Open[slot] is null)
+                {
+                    side.Open[slot] = await side.Files.OpenAsync(who, path, request, Ct);
+                    return "opened";
+                }
+
+                return "taken";
+            }
+            ),
+            3 or 4 => ($"write {slot} {bytes.Length} at {offset}", side => On(side, slot, file => file.WriteAsync(offset, bytes, Ct).AsTask())),
+            5 => ($"truncate {slot} to {size}", side => On(side, slot, file => file.TruncateAsync(size, Ct).AsTask())),
+            6 => ($"fsync {slot}", side => On(side, slot, file => file.FsyncAsync(Ct))),
+            7 => ($"close {slot}", side => Close(side, slot)),
+            _ => ($"see {slot}", side => On(side, slot, _ => Task.CompletedTask)),
+        };
+    }
+
+    /// <summary>What the handle shows afterwards is part of the answer.</summary>
+    private static async Task<string> On(Side side, int slot, Func<IOpenFile, Task> work)
+    {
+        if (side.Open[slot] is not { } file)
+        {
+            return "nothing open";
+        }
+
+        await work(file);
+        return $"{(await file.StatAsync(Ct)).Size} {Convert.ToHexString(await ReadAll(file))}";
+    }
+
+    private static async Task<string> Close(Side side, int slot)
+    {
+        if (side.Open[slot] is not { } file)
+        {
+            return "nothing open";
+        }
+
+        side.Open[slot] = null;
+        await using (file)
+        {
+            return $"closed with {(await file.CloseAsync(Ct)).Size}";
+        }
+    }
+
+    private static (string What, Func<IFiles, Task<string>> Work) ChooseOnPath(
+        Principal who, int which, (FilePath One, FilePath Two, bool Replace) names, string target, (byte[] Bytes, int Offset, int Size) data)
+    {
+        var (one, two, replace) = names;
+        var (bytes, offset, size) = data;
+        return which switch
         {
             0 or 1 => ($"put {one}", files => Write(files, who, one, new OpenRequest { Access = OpenAccess.Write, Create = true, Truncate = true }, [(0, bytes)], null)),
             2 => ($"patch {one}", files => Write(files, who, one, new OpenRequest { Access = OpenAccess.Write }, [(offset, bytes), (offset / 2, bytes[..(bytes.Length / 3)])], null)),
@@ -228,5 +312,11 @@ public sealed class ModelTests(ITestOutputHelper output) : IAsyncLifetime
         }
 
         return all.ToArray();
+    }
+
+    /// <summary>The model or the store, and what is open there.</summary>
+    private sealed record Side(IFiles Files)
+    {
+        public IOpenFile?[] Open { get; } = new IOpenFile?[Slots];
     }
 }
