@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The store beside what bounds it and what a user would take instead, by ratio in one run. Each part has a section of its own
 # in bench/results/store.md; a run replaces those of its parts and keeps the others.
-#   bench/store.sh [PART...]     parts: cut big memory tree-off tree-auto small index socket (these if none is named), and
+#   bench/store.sh [PART...]     parts: cut big memory complete tree-off tree-auto small index socket (these if none is named), and
 #                                million (small files) and index-large, the index at 200 million rows: an hour and 40 GB of disk
 #   DATASET=DIR                  a folder that bench/make-dataset.sh made (its src/ is stored); made if it isn't there
 #   ROWS=N                       rows of the index part; 10 million if not set
@@ -10,7 +10,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 rows=${ROWS:-10000000} turns=${TURNS:-3}
-all=(cut big memory tree-off tree-auto small index socket)
+all=(cut big memory complete tree-off tree-auto small index socket)
 parts=("$@")
 [ ${#parts[@]} -gt 0 ] || parts=("${all[@]}")
 results=${RESULTS:-bench/results/store.md}
@@ -86,6 +86,17 @@ part_memory() {
     row "upload of $gib GiB, peak memory" "$(value rss-mb "$scratch/upload-out") MiB" "200 MiB" "$(ratio "$(value rss-mb "$scratch/upload-out")" 200)" 1.0 at-most \
       "$(value cpu "$scratch/upload-out") CPU s, $(value wall "$scratch/upload-out") s"
   done
+}
+
+# The last byte and the publishing, 21 times each in turns: their time should not know the size.
+part_complete() {
+  bench complete "$scratch/complete" 21 >"$scratch/complete-out"
+  rm -rf "$scratch/complete"
+  local small big
+  small=$(awk '/^turn/ { print $2 }' "$scratch/complete-out" | median)
+  big=$(awk '/^turn/ { print $3 }' "$scratch/complete-out" | median)
+  row "the last byte and the publishing of an upload of 10 GiB" "$big ms" "of 1 MiB: $small ms" "$(ratio "$big" "$small")" 1.5 at-most \
+    "$(awk '/^turn/ { print $3 }' "$scratch/complete-out" | spread) ms; of 1 MiB $(awk '/^turn/ { print $2 }' "$scratch/complete-out" | spread) ms; median of 21"
 }
 
 # cpu COMMAND...: user + system seconds of a command

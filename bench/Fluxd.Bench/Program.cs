@@ -22,6 +22,9 @@ switch (args)
     case ["upload", var folder, var mebibytes]:
         await BigFile.UploadAsync(folder, Number(mebibytes));
         break;
+    case ["complete", var folder, var turns]:
+        await Completion.RunAsync(folder, Number(turns));
+        break;
     case ["many", var folder, var count, var bytes]:
         await ManyFiles.RunAsync(folder, Number(count), Number(bytes), clients: 256);
         break;
@@ -45,7 +48,7 @@ switch (args)
         break;
     default:
         Console.Error.WriteLine("""
-            cut-hash | packs DIR MIB | tree SOURCE off|auto DIR | big-file FILE DIR | upload DIR MIB | many DIR COUNT BYTES [CLIENTS]
+            cut-hash | packs DIR MIB | tree SOURCE off|auto DIR | big-file FILE DIR | upload DIR MIB | complete DIR TURNS | many DIR COUNT BYTES [CLIENTS]
             index DIR ROWS | socket FILE DIR | live DIR SEED | wan NETNS NETNS rtt=MS loss=PERCENT rate=MBIT
             first-byte ADDRESS:PORT PASSWORD PATH
             """);

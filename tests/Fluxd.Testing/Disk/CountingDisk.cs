@@ -3,13 +3,16 @@ using Fluxd.Store.Disk;
 
 namespace Fluxd.Testing.Disk;
 
-/// <summary>Counts what is written and synced.</summary>
+/// <summary>Counts what is written, read and synced.</summary>
 internal sealed class CountingDisk(IDisk inner) : IDisk
 {
     private long _bytes;
+    private long _read;
     private int _syncs;
 
     public long Bytes => Interlocked.Read(ref _bytes);
+
+    public long BytesRead => Interlocked.Read(ref _read);
 
     public int Syncs => Volatile.Read(ref _syncs);
 
@@ -43,7 +46,12 @@ internal sealed class CountingDisk(IDisk inner) : IDisk
 
         public long Length => file.Length;
 
-        public int Read(Span<byte> buffer, long offset) => file.Read(buffer, offset);
+        public int Read(Span<byte> buffer, long offset)
+        {
+            var got = file.Read(buffer, offset);
+            Interlocked.Add(ref disk._read, got);
+            return got;
+        }
 
         public void Write(ReadOnlySpan<byte> data, long offset)
         {
