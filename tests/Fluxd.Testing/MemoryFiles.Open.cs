@@ -134,25 +134,21 @@ public sealed partial class MemoryFiles
             lock (files._gate)
             {
                 Live();
-                Need(OpenAccess.Write, "writing");
-                files.CheckQuota(who, size - node.Content.Length);
-                var bytes = node.Pending ?? [.. node.Content];
-                Array.Resize(ref bytes, (int)size);
-                node.Pending = bytes;
+                Truncate(size);
                 return ValueTask.CompletedTask;
             }
         }
 
         public ValueTask SetAttributesAsync(AttributeChange change, CancellationToken ct)
         {
-            if (change.Size is { } size)
-            {
-                TruncateAsync(size, ct);
-            }
-
             lock (files._gate)
             {
                 Live();
+                if (change.Size is { } size)
+                {
+                    Truncate(size);
+                }
+
                 node.Pin(change);
                 node.Apply(change, files.Now);
             }
@@ -194,6 +190,15 @@ public sealed partial class MemoryFiles
             }
 
             return ValueTask.CompletedTask;
+        }
+
+        private void Truncate(long size)
+        {
+            Need(OpenAccess.Write, "writing");
+            files.CheckQuota(who, size - node.Content.Length);
+            var bytes = node.Pending ?? [.. node.Content];
+            Array.Resize(ref bytes, (int)size);
+            node.Pending = bytes;
         }
 
         private void Leave()
