@@ -32,6 +32,9 @@ public sealed class CompletionTests(ITestOutputHelper output) : IAsyncLifetime
     private CountingDisk _disk = null!;
     private TestTrees _trees = null!;
 
+    /// <summary>Each has bytes of its own: known chunks would cost less.</summary>
+    private int _files;
+
     public Task InitializeAsync()
     {
         _trees = new TestTrees(wrap: disk => _disk = new CountingDisk(disk));
@@ -92,7 +95,7 @@ public sealed class CompletionTests(ITestOutputHelper output) : IAsyncLifetime
         var request = new UploadRequest { Target = FilePath.Parse(path), Size = size, WantSha256 = hashes };
         var created = await _trees.Uploads.CreateAsync(People.Anna, request, Ct);
         var piece = new byte[Mebibyte];
-        new Random(path.Length).NextBytes(piece);
+        new Random(++_files).NextBytes(piece);
         await using (var writer = await _trees.Uploads.OpenAsync(People.Anna, created.Id, Ct))
         {
             for (var at = 0L; at < size - 1; at += piece.Length)
