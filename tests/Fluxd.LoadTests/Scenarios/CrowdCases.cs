@@ -111,6 +111,9 @@ internal sealed class CrowdCases(Site site, Scale scale)
             {
                 await site.NeedUsersAsync(1, ct);
                 listeners = await Listeners.OpenAsync(site, http, quic, ct);
+
+                // In the long form nothing happens for a while first: longer than any pause after which a connection is taken for dead.
+                await Task.Delay(TimeSpan.FromSeconds(scale.Of(0, 100)), ct);
             },
             Clean = async _ =>
             {

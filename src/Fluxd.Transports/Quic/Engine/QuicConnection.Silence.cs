@@ -57,8 +57,14 @@ internal sealed unsafe partial class QuicConnection
         var silence = _hasReceived ? Heard(now) : 0;
         var stalled = now - LastArrival(now);
         var hasMoved = HasMoved;
-        KeepAlive(now);
-        if (Send(now))
+        var wanted = WantedKeepAlive(now);
+        var isLonger = wanted == 0 || (_keepAlive != 0 && wanted > _keepAlive);
+        SetKeepAlive(isLonger ? _keepAlive : wanted);
+        var hasSent = Send(now);
+
+        // A longer pause counts from here on. Set before, it would take a keep-alive back that is just due, and the library makes no other.
+        SetKeepAlive(wanted);
+        if (hasSent)
         {
             Calls += hasMoved || HasMoved ? 0 : 1; // and nothing to hurry: its answer will tell what was lost before it
         }
@@ -110,7 +116,7 @@ internal sealed unsafe partial class QuicConnection
         return _arrivedAt;
     }
 
-    private void KeepAlive(ulong now)
+    private ulong WantedKeepAlive(ulong now)
     {
         if (HasMoved)
         {
@@ -124,10 +130,14 @@ internal sealed unsafe partial class QuicConnection
         }
 
         var usual = _client is null ? 0 : (ulong)_client.KeepAlive.Ticks * 100; // 0: none
-        var wanted = NudgedUntil is not null ? QuicLimits.NudgeAfter
+        return NudgedUntil is not null ? QuicLimits.NudgeAfter
             : _exchanges == 0 || now - _movedAt >= QuicLimits.CallingMax ? usual
             : usual == 0 ? QuicLimits.CallAfter : Math.Min(usual, QuicLimits.CallAfter);
-        if (wanted != _keepAlive)
+    }
+
+    private void SetKeepAlive(ulong wanted)
+    {
+        if (wanted != _keepAlive && IsAlive)
         {
             _keepAlive = wanted;
             NgTcp2.ngtcp2_conn_set_keep_alive_timeout(Native, wanted);
