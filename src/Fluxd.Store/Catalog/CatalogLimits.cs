@@ -53,7 +53,7 @@ internal static class CatalogLimits
     public const long CommitRoom = 8 << 20;
 
     /// <summary>The writer's page cache.</summary>
-    public const int WriterCacheKiB = 64 << 10;
+    public const int WriterCacheKiB = 32 << 10;
 
     public const int ReaderCacheKiB = 8 << 10;
 

@@ -20,7 +20,7 @@ internal sealed class ChunkIndex
     private readonly Database _database;
     private readonly IndexSizes _sizes;
     private readonly BloomFilter? _filter;
-    private List<(long Key, ChunkHash Hash, long Id)>? _merging;
+    private Merge? _merging;
     private int _merged;
     private int _batch;
     private long _firstTier;
@@ -170,7 +170,7 @@ internal sealed class ChunkIndex
             throw;
         }
 
-        if (_merging is not null && _merged == _merging.Count)
+        if (_merging is not null && _merged == _merging.Keys.Length)
         {
             EndMerge(_merging);
         }
@@ -269,50 +269,39 @@ internal sealed class ChunkIndex
     {
         lock (_recent)
         {
-            _merging = [.. _recent.All.Select(entry => (entry.Hash.FirstEight, entry.Hash, entry.Id))];
-        }
-
-        if (_merging.Count > _batch)
-        {
             // The oldest, so that all up to the newest of them are merged in the end.
-            _merging.Sort((a, b) => a.Id.CompareTo(b.Id));
-            _merging.RemoveRange(_batch, _merging.Count - _batch);
+            _merging = new Merge(_recent.CameUntil(_batch), _recent.All, Math.Min(_batch, _recent.Count));
         }
 
-        // In the order of the table, so that neighbours share a page.
-        _merging.Sort((a, b) => a.Key != b.Key ? a.Key.CompareTo(b.Key) : a.Id.CompareTo(b.Id));
         _merged = 0;
     }
 
-    private void MergeSlice(List<(long Key, ChunkHash Hash, long Id)> merging)
+    private void MergeSlice(Merge merging)
     {
-        var end = Math.Min(_merged + _sizes.Slice, merging.Count);
+        var end = Math.Min(_merged + _sizes.Slice, merging.Keys.Length);
         using (var insert = _database.Sql("INSERT OR IGNORE INTO hx1(k, id) VALUES (?1, ?2)"))
         {
             for (var i = _merged; i < end; i++)
             {
-                _firstTier += insert.Again().Bind(merging[i].Key).Bind(merging[i].Id).Run();
-                _filter?.Add(merging[i].Key);
+                _firstTier += insert.Again().Bind(merging.Keys[i]).Bind(merging.Ids[i]).Run();
+                _filter?.Add(merging.Keys[i]);
             }
         }
 
-        if (end == merging.Count && end > 0)
+        if (end == merging.Keys.Length && end > 0)
         {
-            using var done = _database.Sql("UPDATE local SET value = ?1 WHERE key = 'merged_upto'").Bind(merging.Max(entry => entry.Id));
+            using var done = _database.Sql("UPDATE local SET value = ?1 WHERE key = 'merged_upto'").Bind(merging.Ids.Max());
             done.Run();
         }
 
         _merged = end;
     }
 
-    private void EndMerge(List<(long Key, ChunkHash Hash, long Id)> merging)
+    private void EndMerge(Merge merging)
     {
         lock (_recent)
         {
-            foreach (var (_, hash, id) in merging)
-            {
-                _recent.Remove(hash, id);
-            }
+            _recent.RemoveOldest(merging.Came);
         }
 
         _merging = null;
@@ -362,5 +351,28 @@ internal sealed class ChunkIndex
         using var set = _database.Sql("UPDATE local SET value = ?1 WHERE key = 'hx1_moving'").Bind(moving);
         set.Run();
         _isMoving = moving;
+    }
+
+    /// <summary>What is being merged, in the order of the table, so that neighbours share a page.</summary>
+    private sealed class Merge
+    {
+        public Merge(int came, IEnumerable<(ChunkHash Hash, long Id)> chunks, int count)
+        {
+            Came = came;
+            (Keys, Ids) = (new long[count], new long[count]);
+            foreach (var (i, (hash, id)) in chunks.Take(count).Index())
+            {
+                (Keys[i], Ids[i]) = (hash.FirstEight, id);
+            }
+
+            Array.Sort(Keys, Ids);
+        }
+
+        /// <summary>How many came into memory, from the oldest on, until the last of these.</summary>
+        public int Came { get; }
+
+        public long[] Keys { get; }
+
+        public long[] Ids { get; }
     }
 }

@@ -27,6 +27,9 @@ internal sealed unsafe partial class ChangeRecorder : IDisposable
     /// <summary>What the buffers keep for the next transaction.</summary>
     private const int KeptBytes = 64 << 10;
 
+    /// <summary>The same of the whole changeset: a group of some hundred small files.</summary>
+    private const int KeptChangesBytes = 1 << 20;
+
     private readonly Database _database;
     private readonly nint _handle;
     private readonly GCHandle _self;
@@ -36,6 +39,7 @@ internal sealed unsafe partial class ChangeRecorder : IDisposable
     private readonly ArrayBufferWriter<byte> _key = new();
     private readonly ArrayBufferWriter<byte> _otherKey = new();
     private ArrayBufferWriter<byte> _old = new();
+    private ArrayBufferWriter<byte> _changes = new();
     private bool _everything;
     private Exception? _fault;
 
@@ -66,20 +70,21 @@ internal sealed unsafe partial class ChangeRecorder : IDisposable
         _ = SetHook(_handle, &Changing, GCHandle.ToIntPtr(_self));
     }
 
-    internal byte[] Take()
+    /// <summary>The changes so far. They stay what they are until it is called again.</summary>
+    internal ReadOnlyMemory<byte> Take()
     {
         if (_fault is not null)
         {
             throw new SqlException(raw.SQLITE_ERROR, $"The changes of the transaction could not be recorded: {_fault.Message}");
         }
 
-        var changes = new ArrayBufferWriter<byte>();
+        _changes.ResetWrittenCount();
         foreach (var table in _touched)
         {
-            table.AppendChanges(_database, changes);
+            table.AppendChanges(_database, _changes);
         }
 
-        return changes.WrittenSpan.ToArray();
+        return _changes.WrittenMemory;
     }
 
     /// <summary>Before the next transaction, and before the work that nobody records.</summary>
@@ -97,6 +102,11 @@ internal sealed unsafe partial class ChangeRecorder : IDisposable
         if (_old.Capacity > KeptBytes)
         {
             _old = new ArrayBufferWriter<byte>();
+        }
+
+        if (_changes.Capacity > KeptChangesBytes)
+        {
+            _changes = new ArrayBufferWriter<byte>();
         }
     }
 

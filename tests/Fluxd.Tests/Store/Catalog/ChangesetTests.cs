@@ -43,7 +43,7 @@ public sealed class ChangesetTests : IDisposable
             _first.Execute(statement);
         }
 
-        var changes = recorder.IsEmpty ? [] : recorder.Take();
+        var changes = recorder.IsEmpty ? [] : recorder.Take().ToArray();
         _first.Execute("COMMIT");
         return changes;
     }
