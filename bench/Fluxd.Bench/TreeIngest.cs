@@ -11,7 +11,7 @@ namespace Fluxd.Bench;
 internal static class TreeIngest
 {
     private const int Workers = 64;
-    private const int Piece = 256 << 10;
+    private const int Piece = 64 << 10;
 
     internal static async Task RunAsync(string source, string compression, string folder)
     {

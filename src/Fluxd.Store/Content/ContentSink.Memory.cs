@@ -138,15 +138,19 @@ internal sealed partial class ContentSink : IBufferHolder
         {
             await AttachAsync(ct);
         }
-        else if (_buffer.Length >= ExtentBytes(tight: true))
+        else if (_buffer.Length >= ExtentBytes(tight: _extent.Start > 0))
         {
             await SubmitAsync(ct);
         }
-        else if (TryRentExtent() is { } bigger)
+        else if (TryRentBigger() is { } bigger)
         {
             _buffer.AsSpan(0, _filled).CopyTo(bigger);
             _store.Buffers.Return(_buffer);
             _buffer = bigger;
+        }
+        else if (_buffer.Length >= ExtentBytes(tight: true))
+        {
+            await SubmitAsync(ct);
         }
         else
         {
@@ -156,7 +160,13 @@ internal sealed partial class ContentSink : IBufferHolder
         }
     }
 
-    private byte[]? TryRentExtent() => _store.Buffers.TryRent(ExtentBytes(tight: false)) ?? (_store.Spool is null
+    /// <summary>At the beginning in steps: nobody knows how long the file gets, and most of those that are not small are no 4 MiB.</summary>
+    private byte[]? TryRentBigger() => _buffer.Length < ContentLimits.TightExtentBytes && _class != ChunkClass.Media
+        ? _store.Buffers.TryRent(ContentLimits.TightExtentBytes) ?? (_store.Spool is null ? _store.Buffers.Rent(ContentLimits.TightExtentBytes) : null)
+        : _buffer.Length < ExtentBytes(tight: true) ? TryRentExtent()
+        : _store.Buffers.TryRentLong(ExtentBytes(tight: false));
+
+    private byte[]? TryRentExtent() => _store.Buffers.TryRentLong(ExtentBytes(tight: false)) ?? (_store.Spool is null
         ? _store.Buffers.Rent(ExtentBytes(tight: true))
         : _store.Buffers.TryRent(ExtentBytes(tight: true)));
 
