@@ -51,8 +51,8 @@ internal sealed class BufferPool
     /// <summary>A buffer of this length at once; null when the budget is spent or others wait.</summary>
     internal byte[]? TryRent(int length) => TryRent(length, _bytesMax);
 
-    /// <summary>A buffer at once that is longer than it need be; null where it would leave less than half the budget to others.</summary>
-    internal byte[]? TryRentLong(int length) => TryRent(length, _bytesMax / 2);
+    /// <summary>A buffer at once that is longer than it need be; null where it would leave less than a quarter of the budget to others.</summary>
+    internal byte[]? TryRentLong(int length) => TryRent(length, _bytesMax / 4 * 3);
 
     private byte[]? TryRent(int length, long until)
     {

@@ -20,15 +20,18 @@ internal static class ContentLimits
     /// <summary>The most that one sink needs to go on: a budget below it would serve nobody.</summary>
     public const int LargestNeed = (4 << 20) + TightExtentBytes;
 
-    /// <summary>All buffers of all sinks; beyond it they wait. Three big uploads at full speed, on a small box one; with the catalogue's
-    /// caches and the runtime the store's process stays below 200 MiB.</summary>
+    /// <summary>All buffers of all sinks; beyond it they wait. One big upload at full speed or some slower ones; with the catalogue's
+    /// caches and the runtime a process that stores stays at about 200 MiB.</summary>
     public static readonly long BufferBytesMax = Math.Min(48L << 20, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
 
     /// <summary>Buffers that were let go, in bytes, before the runtime is told to collect them: a quarter of the budget.</summary>
     public const long ShedBytesMax = 12 << 20;
 
-    /// <summary>Extents of one sink that are being hashed, compressed or committed while the next one fills.</summary>
-    public const int ExtentsInFlight = 3;
+    /// <summary>
+    /// Extents of one sink that are being hashed, compressed or committed while the next one fills. Half of them wait for a
+    /// sync while the others are hashed: with three of them a big file took a quarter longer.
+    /// </summary>
+    public const int ExtentsInFlight = 6;
 
     /// <summary>Chunks of one part of a recipe: what a seek reads at most.</summary>
     public const int PartChunks = 4096;
