@@ -6,8 +6,8 @@ internal static class CatalogLimits
     public const int QueuedWritesMax = 20_000;
 
     /// <summary>
-    /// How long writes that nobody waits for may gather before their group is committed. An upload has six extents on
-    /// their way: with 100 ms it could never be faster than 24 MiB in that time.
+    /// How long writes that nobody waits for may gather before their group is committed. An upload has five extents on
+    /// their way: with 100 ms it could never be faster than 20 MiB in that time.
     /// </summary>
     public static readonly TimeSpan GroupWait = TimeSpan.FromMilliseconds(5);
 

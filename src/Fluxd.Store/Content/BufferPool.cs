@@ -125,8 +125,8 @@ internal sealed class BufferPool
 
             if (_rented <= _bytesMax / 16)
             {
-                // A burst is over: most of its buffers go back to the runtime.
-                Shed(_bytesMax / 4);
+                // A burst is over: half of its buffers go back to the runtime. One big upload after another needs the rest.
+                Shed(_bytesMax / 2);
             }
 
             Serve();

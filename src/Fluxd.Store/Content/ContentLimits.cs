@@ -28,10 +28,10 @@ internal static class ContentLimits
     public const long ShedBytesMax = 12 << 20;
 
     /// <summary>
-    /// Extents of one sink that are being hashed, compressed or committed while the next one fills. Half of them wait for a
-    /// sync while the others are hashed: with three of them a big file took a quarter longer.
+    /// Extents of one sink that are being hashed, compressed or committed while the next one fills. Some of them wait for a
+    /// sync while the others are hashed: with three of them a big file took a quarter longer. All six are half the budget.
     /// </summary>
-    public const int ExtentsInFlight = 6;
+    public const int ExtentsInFlight = 5;
 
     /// <summary>Chunks of one part of a recipe: what a seek reads at most.</summary>
     public const int PartChunks = 4096;
