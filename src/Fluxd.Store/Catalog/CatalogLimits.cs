@@ -36,7 +36,7 @@ internal static class CatalogLimits
     /// <summary>Most keys in the index's first tier: beyond it a batch that is merged into it writes a page for each two of its keys.</summary>
     public const int FirstTierKeys = 8 << 20;
 
-    /// <summary>Connections that read at once: more would only wait for the disk, at 8 MiB of cache each.</summary>
+    /// <summary>Connections that read at once: more would only wait for the disk, at 4 MiB of cache each.</summary>
     public const int Readers = 4;
 
     /// <summary>A reader's snapshot keeps the write-ahead log from being reused; a longer one is cut.</summary>
@@ -55,7 +55,7 @@ internal static class CatalogLimits
     /// <summary>The writer's page cache.</summary>
     public const int WriterCacheKiB = 32 << 10;
 
-    public const int ReaderCacheKiB = 8 << 10;
+    public const int ReaderCacheKiB = 4 << 10;
 
     /// <summary>Beyond this the log is copied back after a commit, as far as readers allow.</summary>
     public const int WalPassivePages = (16 << 20) / PageBytes;

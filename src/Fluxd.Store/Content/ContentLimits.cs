@@ -22,10 +22,10 @@ internal static class ContentLimits
 
     /// <summary>All buffers of all sinks; beyond it they wait. One big upload at full speed or some slower ones; with the catalogue's
     /// caches and the runtime a process that stores stays at about 200 MiB.</summary>
-    public static readonly long BufferBytesMax = Math.Min(48L << 20, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
+    public static readonly long BufferBytesMax = Math.Min(40L << 20, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4);
 
     /// <summary>Buffers that were let go, in bytes, before the runtime is told to collect them: a quarter of the budget.</summary>
-    public const long ShedBytesMax = 12 << 20;
+    public const long ShedBytesMax = 10 << 20;
 
     /// <summary>
     /// Extents of one sink that are being hashed, compressed or committed while the next one fills. Some of them wait for a

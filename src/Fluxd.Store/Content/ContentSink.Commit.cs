@@ -1,4 +1,3 @@
-using System.Numerics;
 using Fluxd.Core;
 using Fluxd.Core.Chunking;
 using Fluxd.Store.Catalog;
@@ -23,17 +22,9 @@ internal sealed partial class ContentSink
             _store.RequireRoom(tail.Length);
         }
 
-        var room = TryRentRoom(tail);
-        try
-        {
-            await PrepareAsync(tail, _buffer, room);
-            await _lastQueued;
-            return await TogetherAsync(CommitTailAsync(tail, also, ct));
-        }
-        finally
-        {
-            _store.Buffers.Return(room ?? []);
-        }
+        await PrepareAsync(tail);
+        await _lastQueued;
+        return await TogetherAsync(CommitTailAsync(tail, also, ct));
     }
 
     private async Task<T> CommitTailAsync<T>(Extent tail, Func<CatalogTransaction, long, long, T> also, CancellationToken ct)
@@ -65,20 +56,12 @@ internal sealed partial class ContentSink
         var inline = _content == 0 && Length <= ContentLimits.InlineBytesMax && last.Start == 0 && !last.HasShared
             ? _buffer.AsSpan(0, _filled).ToArray() : null;
         _store.RequireRoom(last.Length);
-        var room = TryRentRoom(last);
-        try
-        {
-            await PrepareAsync(last, _buffer, room);
-            await _lastQueued;
-            var root = last.ExtendRoot(_root);
-            var result = await TogetherAsync(_store.Catalog.WriteAsync(transaction => publish(transaction, Finish(transaction, last, root, inline)), ct));
-            await DisposeAsync();
-            return result;
-        }
-        finally
-        {
-            _store.Buffers.Return(room ?? []);
-        }
+        await PrepareAsync(last);
+        await _lastQueued;
+        var root = last.ExtendRoot(_root);
+        var result = await TogetherAsync(_store.Catalog.WriteAsync(transaction => publish(transaction, Finish(transaction, last, root, inline)), ct));
+        await DisposeAsync();
+        return result;
     }
 
     private ContentRef Finish(CatalogTransaction transaction, Extent last, RootHash root, byte[]? inline)
@@ -175,7 +158,7 @@ internal sealed partial class ContentSink
         try
         {
             var chunkClass = _class!.Value;
-            await Task.Run(() => PrepareAsync(extent, buffer, chunkClass, buffer), CancellationToken.None);
+            await Task.Run(() => PrepareAsync(extent, buffer, chunkClass, inPlace: true), CancellationToken.None);
             await before;
             var root = _root = extent.ExtendRoot(_root);
             var (lane, earlier) = (_lane, _lastCommit);
@@ -251,32 +234,28 @@ internal sealed partial class ContentSink
         }
     }
 
-    private async ValueTask PrepareAsync(Extent extent, byte[] buffer, byte[]? room)
+    /// <summary>The end. Its bytes are needed on: an end that failed can be tried again.</summary>
+    private async ValueTask PrepareAsync(Extent end)
     {
-        var chunkClass = _class ?? ChunkClass.Fine;
-        if (extent.Length <= ContentLimits.SmallBuffer)
+        var (buffer, chunkClass) = (_buffer, _class ?? ChunkClass.Fine);
+        if (end.Length <= ContentLimits.SmallBuffer)
         {
-            await PrepareAsync(extent, buffer, chunkClass, room);
+            await PrepareAsync(end, buffer, chunkClass, inPlace: false);
         }
         else
         {
-            await Task.Run(() => PrepareAsync(extent, buffer, chunkClass, room), CancellationToken.None);
+            await Task.Run(() => PrepareAsync(end, buffer, chunkClass, inPlace: false), CancellationToken.None);
         }
     }
 
-    /// <param name="room">Where compressed chunks go; the buffer itself when nobody needs its bytes any more. Null: there is none, they stay raw.</param>
-    private async Task PrepareAsync(Extent extent, byte[] buffer, ChunkClass chunkClass, byte[]? room)
+    private async Task PrepareAsync(Extent extent, byte[] buffer, ChunkClass chunkClass, bool inPlace)
     {
         var hashes = extent.Hash(buffer);
-        if (room is not null && ChunkEncoder.Tries(chunkClass, _store.Compression))
+        if (ChunkEncoder.Tries(chunkClass, _store.Compression))
         {
-            extent.Compress(chunkClass, _store.Compression, await KnownAsync(hashes), room);
+            extent.Compress(chunkClass, _store.Compression, await KnownAsync(hashes), inPlace);
         }
     }
-
-    /// <summary>Room for the compressed form of bytes that are needed on: a failed end can be tried again.</summary>
-    private byte[]? TryRentRoom(Extent extent) =>
-        _store.Compression != CompressionMode.Off && extent.Count > 0 ? _store.Buffers.TryRent((int)BitOperations.RoundUpToPowerOf2((uint)Math.Min(extent.Length, _buffer.Length))) : null;
 
     /// <summary>
     /// What need not be compressed, because the writer has it. Others' chunks are no reason: how a chunk is stored would

@@ -97,10 +97,10 @@ internal sealed class Extent
     }
 
     /// <summary>Compresses what gains by it, except what the writer has already. Pool work.</summary>
-    /// <param name="room">At least as long as what came in; the buffer itself when its bytes are needed no more.</param>
-    internal void Compress(ChunkClass chunkClass, CompressionMode mode, HashSet<ChunkHash> known, byte[] room)
+    /// <param name="inPlace">Over the bytes themselves, which are needed no more.</param>
+    internal void Compress(ChunkClass chunkClass, CompressionMode mode, HashSet<ChunkHash> known, bool inPlace)
     {
-        var used = 0;
+        var aside = ArrayPool<byte>.Shared.Rent(_chunks.Count == 0 ? 0 : _chunks.Max(chunk => chunk.Length));
         foreach (ref var chunk in CollectionsMarshal.AsSpan(_chunks))
         {
             if (chunk.SharedId != 0 || known.Contains(chunk.Hash))
@@ -108,20 +108,20 @@ internal sealed class Extent
                 continue;
             }
 
-            var aside = ArrayPool<byte>.Shared.Rent(chunk.Length);
             chunk.Codec = ChunkEncoder.Encode(chunk.Stored.Span, chunkClass, mode, aside, out var stored);
             if (chunk.Codec != ChunkCodec.Raw)
             {
-                // Over its own bytes, or behind those before: either way over none that are still to come.
-                var at = MemoryMarshal.TryGetArray(chunk.Stored, out var raw) && raw.Array == room ? chunk.Offset : used;
-                aside.AsSpan(0, stored).CopyTo(room.AsSpan(at));
-                chunk.Stored = room.AsMemory(at, stored);
-                chunk.Crc = Crc32C.Of(chunk.Stored.Span);
-                used = at + stored;
-            }
+                if (inPlace)
+                {
+                    aside.AsSpan(0, stored).CopyTo(MemoryMarshal.AsMemory(chunk.Stored).Span);
+                }
 
-            ArrayPool<byte>.Shared.Return(aside);
+                chunk.Stored = inPlace ? chunk.Stored[..stored] : aside.AsSpan(0, stored).ToArray();
+                chunk.Crc = Crc32C.Of(chunk.Stored.Span);
+            }
         }
+
+        ArrayPool<byte>.Shared.Return(aside);
     }
 
     /// <summary>The content's root after this extent. Needs <see cref="Hash"/>.</summary>
