@@ -33,6 +33,6 @@ quic_packages() {
 }
 
 quic_run() {
-  dotnet_tests unit tests/Fluxd.Tests Fluxd.Tests.Transports.Quic.
+  dotnet_tests unit tests/Fluxd.Tests Fluxd.Tests.Transports.Quic. Fluxd.Tests.Transports.StoreAllocationTests
   dotnet_tests end-to-end tests/Fluxd.EndToEnd Fluxd.EndToEnd.Quic.
 }
