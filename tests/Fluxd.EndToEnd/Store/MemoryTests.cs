@@ -35,8 +35,9 @@ public sealed class MemoryTests(ITestOutputHelper output) : IDisposable
         var all = await RunAsync("many", Path.Combine(_folder.FullName, "all"), "1000000", "1000");
         Assert.InRange(all, 1, PeakMiB);
 
-        // New hashes in memory, before they are merged: at most twice 256 thousand.
-        Assert.InRange(all, 1, hundredth + 96);
+        // The catalogue's page caches, which few files don't fill (48 MiB); new hashes in memory, before they are merged (at most
+        // twice 256 thousand of 44 bytes); and what the runtime leaves lying until it collects. None of them grows on.
+        Assert.InRange(all, 1, hundredth + 112);
     }
 
     /// <summary>The peak of the process's memory in MiB.</summary>

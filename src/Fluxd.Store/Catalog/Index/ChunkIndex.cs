@@ -14,6 +14,9 @@ internal sealed class ChunkIndex
     // Of a chunk that very many have, so many are looked at before it is written once more.
     private const int CandidatesMax = 256;
 
+    // A merge of so many leaves arrays that only a full collection takes away.
+    private const int LargeMerge = 85_000 / sizeof(long);
+
     private static readonly (long Key, long Id) s_lowest = (long.MinValue, long.MinValue);
 
     private readonly RecentChunks _recent = new();
@@ -306,6 +309,11 @@ internal sealed class ChunkIndex
 
         _merging = null;
         _batch = _batch < int.MaxValue / 2 ? 2 * _batch : int.MaxValue;
+        if (merging.Keys.Length > LargeMerge)
+        {
+            // In the background, once for some hundred thousand chunks. By itself the runtime waits until there is twice the garbage.
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: false);
+        }
     }
 
     /// <summary>
