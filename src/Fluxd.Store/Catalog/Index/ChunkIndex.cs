@@ -59,11 +59,23 @@ internal sealed class ChunkIndex
         }
     }
 
+    /// <summary>As <see cref="RecentCount"/>, and those that were deleted since: a store where chunks come and go has to let go of them too.</summary>
+    internal int RecentPlaces
+    {
+        get
+        {
+            lock (_recent)
+            {
+                return _recent.Places;
+            }
+        }
+    }
+
     /// <summary>A merge has begun or is due; call <see cref="MergeStep"/> when there is time.</summary>
-    internal bool WantsMerge => _merging is not null || _isMoving || RecentCount > _sizes.Recent || _firstTier > _sizes.FirstTierBeside(_secondTier);
+    internal bool WantsMerge => _merging is not null || _isMoving || RecentPlaces > _sizes.Recent || _firstTier > _sizes.FirstTierBeside(_secondTier);
 
     /// <summary>Merging has fallen behind: do it before the next group.</summary>
-    internal bool MustMerge => RecentCount > 2 * _sizes.Recent;
+    internal bool MustMerge => RecentPlaces > 2 * _sizes.Recent;
 
     /// <summary>
     /// A committed chunk with these bytes that is whole. From a reader's snapshot it is a hint, which may be over when
@@ -145,7 +157,7 @@ internal sealed class ChunkIndex
     /// </summary>
     internal void MergeStep()
     {
-        if (_merging is null && RecentCount > _sizes.Recent)
+        if (_merging is null && RecentPlaces > _sizes.Recent)
         {
             BeginMerge();
         }

@@ -28,6 +28,9 @@ internal sealed class RecentChunks
 
     internal int Count { get; private set; }
 
+    /// <summary>What stands in memory: also the places of those that were removed, until <see cref="RemoveOldest"/> gets to them.</summary>
+    internal int Places => _end - _from;
+
     /// <summary>The oldest first.</summary>
     internal IEnumerable<(ChunkHash Hash, long Id)> All
     {

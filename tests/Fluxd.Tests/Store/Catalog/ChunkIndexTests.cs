@@ -163,6 +163,31 @@ public sealed class ChunkIndexTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
+    public async Task Chunks_that_come_and_go_take_no_memory_for_ever()
+    {
+        await Create();
+        AddChunks(10);
+        for (var round = 0; round < 50; round++)
+        {
+            AddChunks(10);
+            foreach (var (hash, id) in _model.Where(chunk => chunk.Value > 10).ToList())
+            {
+                Execute($"DELETE FROM chunk WHERE id = {id}");
+                _index.Forget([(hash, id)]);
+                _model.Remove(hash);
+            }
+
+            while (_index.WantsMerge)
+            {
+                _index.MergeStep();
+            }
+
+            Assert.InRange(_index.RecentPlaces, _index.RecentCount, s_sizes.Recent);
+            AssertFindsAll();
+        }
+    }
+
+    [Fact]
     public async Task Two_hashes_with_the_same_first_eight_bytes_are_told_apart()
     {
         await Create();
