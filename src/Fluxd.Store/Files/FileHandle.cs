@@ -20,6 +20,7 @@ internal sealed class FileHandle(
     private readonly CutChunk _cut = new();
     private readonly NodeInfo? _atOpening = shown;
     private NodeInfo? _shown = shown;
+    private bool _hasWritten;
     private int _ended;
 
     public OpenAccess Access => request.Access;
@@ -93,9 +94,10 @@ internal sealed class FileHandle(
         try
         {
             Live();
-            var draft = file.Draft ?? await writing.BeginAsync(who, file, Newest, openedAt, ct);
+            var isNew = file.Draft is null;
+            var draft = await DraftAsync(ct);
             var at = request.Append ? draft.Length : offset;
-            await writing.AllowAsync(who, file, at + data.Length, ct);
+            await AllowAsync(at + data.Length, isNew, ct);
             await writing.CutKeptAsync(file, at, ct);
             await draft.WriteAsync(at, data, ct);
             await writing.KeepWhenDueAsync(who, file, ct);
@@ -132,7 +134,8 @@ internal sealed class FileHandle(
             return 0;
         }
 
-        var draft = file.Draft ?? await writing.BeginAsync(who, file, Newest, openedAt, ct);
+        var isNew = file.Draft is null;
+        var draft = await DraftAsync(ct);
         var at = request.Append ? draft.Length : to;
         var some = Math.Min(most, settled.Size - from);
         if (!draft.CanStream(at, some))
@@ -140,7 +143,7 @@ internal sealed class FileHandle(
             return 0;
         }
 
-        await writing.AllowAsync(who, file, at + some, ct);
+        await AllowAsync(at + some, isNew, ct);
         await writing.CutKeptAsync(file, at, ct);
         await draft.AppendAsync(settled.Content, from, some, ct);
         await writing.KeepWhenDueAsync(who, file, ct);
@@ -158,8 +161,9 @@ internal sealed class FileHandle(
         await GatedAsync(
             async () =>
             {
-                var draft = file.Draft ?? await writing.BeginAsync(who, file, Newest, openedAt, ct);
-                await writing.AllowAsync(who, file, size, ct);
+                var isNew = file.Draft is null;
+                var draft = await DraftAsync(ct);
+                await AllowAsync(size, isNew, ct);
                 await writing.CutKeptAsync(file, size, ct);
                 await draft.TruncateAsync(size, ct);
                 return true;
@@ -235,10 +239,34 @@ internal sealed class FileHandle(
         }
     }
 
+    /// <summary>Under the gate, to write into it.</summary>
+    private ValueTask<Draft> DraftAsync(CancellationToken ct)
+    {
+        _hasWritten = true;
+        return file.Draft is { } draft ? new(draft) : writing.BeginAsync(who, file, Newest, openedAt, ct);
+    }
+
+    private ValueTask AllowAsync(long length, bool isNew, CancellationToken ct) =>
+        isNew ? AllowFirstAsync(length, ct) : writing.AllowAsync(who, file, length, ct);
+
+    /// <summary>A draft that was only begun goes again where the first write is refused: its commit would take back what others commit until then.</summary>
+    private async ValueTask AllowFirstAsync(long length, CancellationToken ct)
+    {
+        try
+        {
+            await writing.AllowAsync(who, file, length, ct);
+        }
+        catch
+        {
+            await FileWriting.ForgetDraftAsync(file);
+            throw;
+        }
+    }
+
     /// <returns>Null when there was nothing to commit, or no file any more.</returns>
     private async Task<NodeInfo?> CommitAsync(CancellationToken ct)
     {
-        var node = Writes ? await GatedAsync(async () => await writing.CommitAsync(who, file, ct), ct) : null;
+        var node = Writes ? await GatedAsync(async () => await writing.CommitAsync(who, file, _hasWritten, ct), ct) : null;
         _shown = node ?? _shown;
         return node;
     }

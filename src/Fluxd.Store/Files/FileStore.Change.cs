@@ -280,7 +280,7 @@ internal sealed partial class FileStore
             return open.Partials.Find(view, db, place) ?? throw source.Missing();
         }
 
-        if ((place.Node is not null || open.IsPending(view.User.Id, place)) && !replace)
+        if ((place.Node is not null && !replace) || !open.TryTakePlace(db, view.User.Id, place, replace))
         {
             throw Taken(place.Path);
         }
@@ -315,20 +315,10 @@ internal sealed partial class FileStore
             throw new FluxException(FluxError.NotEmpty, "The folder to replace is not empty.");
         }
 
-        if (open.IsPending(view.User.Id, place))
+        if (!open.TryTakePlace(db, view.User.Id, place, replace && !node.IsFolder))
         {
-            if (!replace)
-            {
-                throw Taken(place.Path);
-            }
-
-            if (node.IsFolder)
-            {
-                throw Spot.NotFolder(place.Path.Name);
-            }
+            throw replace ? Spot.NotFolder(place.Path.Name) : Taken(place.Path);
         }
-
-        open.DropPending(db, view.User.Id, place);
     }
 
     /// <returns>The file whose past the newcomer takes over; 0 when what was there went to the trash.</returns>

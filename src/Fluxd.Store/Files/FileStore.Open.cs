@@ -58,7 +58,7 @@ internal sealed partial class FileStore
                 {
                     plan = now;
                     await PrepareAsync(file, plan, request, writes, ct);
-                    prepared = true;
+                    prepared = !writes || !open.LostItsName(file);
                 }
             }
             finally

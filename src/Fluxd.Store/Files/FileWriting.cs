@@ -26,7 +26,7 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
     {
         if (file.IsFenced)
         {
-            throw new FluxException(FluxError.Fenced, "A newer connection took this upload over; open the file again.");
+            throw Fenced();
         }
 
         // Until the draft holds it.
@@ -84,6 +84,9 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
         }
     }
 
+    /// <summary>A draft that nothing was written to.</summary>
+    public static ValueTask ForgetDraftAsync(OpenFile file) => file.Draft is { } draft ? LetGoAsync(file, draft) : default;
+
     /// <summary>From some size on a sequential write survives even the daemon's death, as a session of its owner.</summary>
     public async ValueTask KeepWhenDueAsync(Principal who, OpenFile file, CancellationToken ct)
     {
@@ -138,6 +141,17 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
                 var view = await trees.ViewAsync(who, CancellationToken.None);
                 await draft.KeepPatchedAsync((db, content, durable) => Keep(view, db, file, content, durable), CancellationToken.None);
             }
+            else if (file is { IsGone: true, Kept: { } kept })
+            {
+                // Kept in the very moment in which its name was taken.
+                await trees.Catalog.WriteAsync(
+                    db =>
+                    {
+                        UploadTable.DeleteKept(db, kept);
+                        return true;
+                    },
+                    CancellationToken.None);
+            }
         }
         catch (FluxException)
         {
@@ -149,20 +163,24 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
         }
     }
 
+    /// <param name="wrote">The handle that asks wrote something.</param>
     /// <returns>The node as it is now; null when it was removed meanwhile: then only its handles see the bytes, until the last is closed.</returns>
-    public async Task<NodeInfo?> CommitAsync(Principal who, OpenFile file, CancellationToken ct)
+    /// <exception cref="FluxException">Fenced: what was written is another connection's now, and was not published.</exception>
+    public async Task<NodeInfo?> CommitAsync(Principal who, OpenFile file, bool wrote, CancellationToken ct)
     {
         if (file.Draft is not { } draft)
         {
-            return null;
+            return wrote && file.IsFenced ? throw Fenced() : null;
         }
 
         var view = await trees.ViewAsync(who, ct);
         var published = await draft.CommitAsync((db, content) => Publish(view, db, file, content), ct);
-        await LetGoAsync(file, draft);
+
+        // Before the draft goes: a reader that finds none looks here, and would read what was there before.
         file.Own = published.Own;
         file.Held!.KeepOnly(published.Own.Content.Id);
         file.PaidBytes = published.Node?.Size ?? 0;
+        await LetGoAsync(file, draft);
         return published.Node is { } node ? view.Info(node, published.Mount!) with { OwnerName = trees.NameOf(node.Owner) } : null;
     }
 
@@ -212,6 +230,8 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
         },
         ct);
 
+    private static FluxException Fenced() => new(FluxError.Fenced, "A newer connection took this upload over; open the file again.");
+
     private static NodeInfo New(Principal who, OpenFile file) => new()
     {
         Id = 0,
@@ -236,12 +256,7 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
     private Published Publish(View view, CatalogTransaction db, OpenFile file, ContentRef content)
     {
         (file.Held ??= contents.Holds.Take()).Keep(content.Id);
-        var kept = file.Kept is null ? null : UploadTable.Get(db, file.Kept.Id);
-        if (kept is not null)
-        {
-            UploadTable.Delete(db, kept);
-        }
-
+        UploadTable.DeleteKept(db, file.Kept);
         if (file.IsGone || FindTarget(view, db, file) is not { } target)
         {
             // Later than all that its handles know.
@@ -338,6 +353,8 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
         if (file.Kept is null)
         {
             file.UnkeptUpTo = draft.Streamed;
+            file.Hold?.Dispose();
+            file.Hold = null;
         }
         else if (isNew)
         {
@@ -350,6 +367,7 @@ internal sealed class FileWriting(Trees trees, OpenFiles open, UploadSessions se
     {
         if (file.IsGone || (file.NodeId != 0 && NodeTable.Locate(db, file.NodeId) is null))
         {
+            UploadTable.DeleteKept(db, file.Kept);
             return null;
         }
 

@@ -16,6 +16,9 @@ internal sealed class OpenFile(long user, string frontend) : IDisposable
 
     public string Frontend => frontend;
 
+    /// <summary>One handle's own: nobody finds it, and it shows nothing before it is committed.</summary>
+    public bool IsApart { get; init; }
+
     public SemaphoreSlim Gate { get; } = new(1, 1);
 
     /// <summary>0 until the first commit of a new file.</summary>

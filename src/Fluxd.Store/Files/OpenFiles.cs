@@ -1,5 +1,6 @@
 using Fluxd.Core.Files;
 using Fluxd.Store.Catalog;
+using Fluxd.Store.Uploads;
 
 namespace Fluxd.Store.Files;
 
@@ -22,13 +23,14 @@ internal sealed class OpenFiles
     {
         lock (_lock)
         {
-            var there = FindLocked(view.User.Id, spot);
+            // A download or an upload of a whole file has one of its own. Others who joined it would change what it reads, or mix
+            // their bytes into what it writes.
+            var isApart = !ShowsWrites(frontend);
+            var there = isApart ? null : FindLocked(view.User.Id, spot);
             if (there is null || (there.Frontend != frontend && !writes))
             {
-                var made = Make(spot, view, frontend);
-
-                // A download's file is its own: a writer who joined it would change what it reads, and hide from later readers.
-                if (there is null && (writes || ShowsWrites(frontend)))
+                var made = Make(spot, view, frontend, isApart);
+                if (there is null)
                 {
                     Add(made);
                 }
@@ -168,6 +170,38 @@ internal sealed class OpenFiles
         }
     }
 
+    /// <summary>On the committer's thread: as <see cref="DropPending"/>, in one step with the look whether it may be done.</summary>
+    /// <returns>False when the user writes a file there and it must not be replaced.</returns>
+    public bool TryTakePlace(CatalogTransaction db, long user, Spot place, bool replace)
+    {
+        lock (_lock)
+        {
+            if (FindPlace(user, place) is { } file)
+            {
+                if (file.Draft is not null && !replace)
+                {
+                    return false;
+                }
+
+                Drop(db, file);
+            }
+
+            return true;
+        }
+    }
+
+    /// <summary>
+    /// Asked by who opens a file for writing when its draft is there: the name may have been taken before that, by somebody
+    /// who saw nothing that is being written.
+    /// </summary>
+    public bool LostItsName(OpenFile file)
+    {
+        lock (_lock)
+        {
+            return file.IsGone;
+        }
+    }
+
     /// <summary>On the committer's thread: as <see cref="DropPending"/>, for all new files of the user that are in a folder or below it.</summary>
     public void DropPendingBelow(CatalogTransaction db, long user, long folder)
     {
@@ -199,11 +233,12 @@ internal sealed class OpenFiles
         AccessedAt = change.AccessedAt ?? old?.AccessedAt,
     };
 
-    /// <summary>Readers by SFTP, and callers inside the daemon, see what is being written; all other frontends serve whole files.</summary>
+    /// <summary>Handles by SFTP, and of callers inside the daemon, see what is being written; all other frontends serve and take whole files.</summary>
     private static bool ShowsWrites(string frontend) => frontend is "" or "sftp";
 
-    private static OpenFile Make(Spot spot, View view, string frontend) => new(view.User.Id, frontend)
+    private static OpenFile Make(Spot spot, View view, string frontend, bool isApart) => new(view.User.Id, frontend)
     {
+        IsApart = isApart,
         NodeId = spot.Node?.Id ?? 0,
         Parent = spot.Parent,
         Name = spot.Path.Name,
@@ -213,11 +248,12 @@ internal sealed class OpenFiles
         PaidBytes = spot.Node?.Size ?? 0,
     };
 
-    /// <summary>Undone if the write is rolled back.</summary>
+    /// <summary>What was kept of it goes too, or it would be offered where another file is now. Undone if the write is rolled back.</summary>
     private void Drop(CatalogTransaction db, OpenFile file)
     {
         Remove(file);
         file.IsGone = true;
+        UploadTable.DeleteKept(db, file.Kept);
         db.OnRollback(() =>
         {
             lock (_lock)
@@ -237,6 +273,11 @@ internal sealed class OpenFiles
 
     private void Add(OpenFile file)
     {
+        if (file.IsApart)
+        {
+            return;
+        }
+
         if (file.NodeId != 0)
         {
             _byNode.TryAdd((file.User, file.NodeId), file);

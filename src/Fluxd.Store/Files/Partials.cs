@@ -36,7 +36,9 @@ internal sealed class Partials(OpenFiles open)
         foreach (var kept in UploadTable.ShadowsIn(db, view.User.Id, folder.Node!.Id))
         {
             var node = kept.Node != 0 ? NodeTable.Get(db, kept.Node) : NodeTable.Find(db, folder.Node.Id, kept.Name);
-            if (node is null or { Kind: NodeKind.File })
+
+            // Another file may have taken the name of a new one: then nobody goes on with that by its name.
+            if (node is null || (kept.Node != 0 && node.Kind == NodeKind.File))
             {
                 var name = node?.Name ?? kept.Name;
                 found[name] = new Partial(OfKept(view, kept, node, folder.Mount!, name), node is null);
@@ -88,6 +90,9 @@ internal sealed class Partials(OpenFiles open)
             Target = place.Path,
             Root = place.Mount!.Root,
             Node = source.Node?.Id ?? place.Node?.Id ?? 0,
+
+            // The newest counts, and that is the one that was given the name last.
+            Updated = Math.Max(kept.Updated, (FindKept(db, view.User.Id, place)?.Updated ?? 0) + 1),
         });
         return true;
     }

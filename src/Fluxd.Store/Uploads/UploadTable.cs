@@ -61,6 +61,15 @@ internal static class UploadTable
         delete.Run();
     }
 
+    /// <summary>As <see cref="Delete"/>, of a row as it was seen before: it may have changed since, or gone.</summary>
+    public static void DeleteKept(CatalogTransaction db, UploadRow? kept)
+    {
+        if (kept is not null && Get(db, kept.Id) is { } row)
+        {
+            Delete(db, row);
+        }
+    }
+
     public static void DeletePieces(CatalogTransaction db, UploadId id)
     {
         using (var parts = db.Sql("DELETE FROM upload_part WHERE upload = ?1").Bind(id.ToBytes()))
