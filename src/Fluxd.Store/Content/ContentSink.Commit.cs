@@ -112,7 +112,8 @@ internal sealed partial class ContentSink
 
         while (_inFlight.Count >= ContentLimits.ExtentsInFlight)
         {
-            await _inFlight.Dequeue().WaitAsync(ct);
+            await _inFlight.Peek().WaitAsync(ct);
+            _ = _inFlight.Dequeue();
         }
 
         _store.RequireRoom(_extent.Length);

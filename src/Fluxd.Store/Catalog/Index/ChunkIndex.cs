@@ -282,13 +282,15 @@ internal sealed class ChunkIndex
 
     private void BeginMerge()
     {
+        Merge merging;
         lock (_recent)
         {
             // The oldest, so that all up to the newest of them are merged in the end.
-            _merging = new Merge(_recent.CameUntil(_batch), _recent.All, Math.Min(_batch, _recent.Count));
+            merging = new Merge(_recent.CameUntil(_batch), _recent.All, Math.Min(_batch, _recent.Count));
         }
 
-        _merged = 0;
+        merging.Sort();
+        (_merging, _merged) = (merging, 0);
     }
 
     private void MergeSlice(Merge merging)
@@ -373,7 +375,7 @@ internal sealed class ChunkIndex
         _isMoving = moving;
     }
 
-    /// <summary>What is being merged, in the order of the table, so that neighbours share a page.</summary>
+    /// <summary>What is being merged.</summary>
     private sealed class Merge
     {
         public Merge(int came, IEnumerable<(ChunkHash Hash, long Id)> chunks, int count)
@@ -385,7 +387,6 @@ internal sealed class ChunkIndex
                 (Keys[i], Ids[i]) = (hash.FirstEight, id);
             }
 
-            Array.Sort(Keys, Ids);
         }
 
         /// <summary>How many came into memory, from the oldest on, until the last of these.</summary>
@@ -394,5 +395,8 @@ internal sealed class ChunkIndex
         public long[] Keys { get; }
 
         public long[] Ids { get; }
+
+        /// <summary>Into the order of the table, so that neighbours share a page.</summary>
+        public void Sort() => Array.Sort(Keys, Ids);
     }
 }
