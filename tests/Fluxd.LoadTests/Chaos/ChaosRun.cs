@@ -61,6 +61,7 @@ internal sealed class ChaosRun(Places places, TimeSpan length, int seed, long by
         Say("calm: the writers finish");
         await Task.WhenAll(running).WaitAsync(TimeSpan.FromMinutes(5));
         await daemon.MoveClockAsync(0);
+        daemon.Set("limits.requests_per_second=100000", "limits.requests_burst=100000"); // names are read back by the ten thousand
         await daemon.RestartAsync("TERM");
         Say($"{_ledger.Acknowledged} changes acknowledged in {writers.Sum(w => w.Tries)} turns of the writers, {_ledger.Count} names, {daemon.Lives} lives");
         foreach (var writer in writers)

@@ -22,7 +22,7 @@ internal sealed partial class TestedDaemon : IAsyncDisposable
 
     private readonly Places _places;
     private readonly bool _movesClock;
-    private readonly string[] _settings;
+    private readonly List<string> _settings;
     private readonly Socket _http = Listen();
     private readonly Socket _sftp = Listen();
     private readonly List<string> _output = [];
@@ -33,7 +33,7 @@ internal sealed partial class TestedDaemon : IAsyncDisposable
     /// <param name="settings">KEY=VALUE, beside those that the run needs.</param>
     public TestedDaemon(Places places, bool movesClock, params string[] settings)
     {
-        (_places, _movesClock, _settings) = (places, movesClock && CanMoveClock, settings);
+        (_places, _movesClock, _settings) = (places, movesClock && CanMoveClock, [.. settings]);
         File.WriteAllText(ClockFile, "+0");
     }
 
@@ -119,6 +119,9 @@ internal sealed partial class TestedDaemon : IAsyncDisposable
 
     public async Task SignalAsync(string name) =>
         await Tool.RunAsync(Patience, null, null, "kill", "-" + name, Id.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>KEY=VALUE, from the next start on; the last one of a key counts.</summary>
+    public void Set(params ReadOnlySpan<string> settings) => _settings.AddRange(settings);
 
     public Task MoveClockAsync(int hours) => File.WriteAllTextAsync(ClockFile, string.Create(CultureInfo.InvariantCulture, $"{hours:+0;-0}h"));
 
