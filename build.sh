@@ -15,7 +15,8 @@ usage() {
   check [quick|long]  test, and before it format, analyzers and shell scripts
   publish             out/fluxd/: fluxd and fluxctl sharing one self-contained runtime
   bench NAME|all|gather
-                      one script of bench/; all of them, then docs/BENCHMARKS.md; or only that page, from the tables that are there
+                      one script of bench/ (LONG=1: its long form, if it has one); all of them, then docs/BENCHMARKS.md;
+                      or only that page, from the tables that are there
   pack                out/*.deb and the portable archive
   repo                a signed apt repository from out/*.deb
   api                 write Core.api.txt and fluxd.toml.example anew (a change shows in review)
@@ -110,19 +111,18 @@ gather_benchmarks() {
     printf 'load: then rates are rough, and CPU times and sizes steadier.\n'
     printf '\n## What falls short\n'
     for name in $(bench_names); do
-      result=bench/results/$name.md
-      if [ ! -e "$result" ]; then
-        printf '\n**%s**: not measured yet.\n' "$name"
-      elif grep -qF '| **no** |' "$result"; then
-        printf '\n**%s**\n\n' "$name"
-        grep -F '| **no** |' "$result" | sed 's/^| */- /; s/ *|$//; s/ *| *$//; s/ *| */ · /g; s/\*\*//g'
-      fi
+      [ -e "bench/results/$name.md" ] || printf '\n**%s**: not measured yet.\n' "$name"
+      for result in "bench/results/$name.md" "bench/results/$name-long.md"; do
+        if [ -e "$result" ] && grep -qF '| **no** |' "$result"; then
+          printf '\n**%s**\n\n' "$(basename "$result" .md | sed 's/-long$/, the long form/')"
+          grep -F '| **no** |' "$result" | sed 's/^| */- /; s/ *|$//; s/ *| *$//; s/ *| */ · /g; s/\*\*//g'
+        fi
+      done
     done
     for name in $(bench_names); do
-      result=bench/results/$name.md
-      [ -e "$result" ] || continue
-      printf '\n'
-      printf '%s\n' "$(sed 's/^#/##/' "$result")"
+      for result in "bench/results/$name.md" "bench/results/$name-long.md"; do
+        [ ! -e "$result" ] || printf '\n%s\n' "$(sed 's/^#/##/' "$result")"
+      done
       [ ! -e "bench/remarks/$name.md" ] || { printf '\n### Remarks\n\n' && cat "bench/remarks/$name.md"; }
     done
   } >docs/BENCHMARKS.md

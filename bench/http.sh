@@ -5,10 +5,11 @@
 #   FILES=10000 small files of a batch
 #   SECS=1      seconds of each run of wrk and h2load
 #   ONLY=put,tus  only the figures whose names begin so (get, small, h2, range, put, tus, batch, delta)
-# The long form, of about 40 minutes: ROUNDS=5 MIB=1024. Needs about 8 GiB of room. Every server listens on 127.0.0.1 of a network
+# LONG=1 is the long form, of about 40 minutes: five rounds and a file of 1 GiB. Needs about 8 GiB of room. Every server listens on 127.0.0.1 of a network
 # namespace whose congestion control is set and printed, and is stopped at the end.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+long_form ROUNDS=5 MIB=1024
 need_packages curl nginx-light caddy wrk nghttp2-client openssl python3 iproute2
 command -v npm >/dev/null 2>&1 || need_packages nodejs npm
 

@@ -32,3 +32,15 @@ in_own_network() {
     done
     exec "$@"' in_own_network "$@"
 }
+
+# long_form NAME=VALUE...: with LONG=1 these are what the script takes unless the caller says otherwise, and the table is one of its own
+# (NAME-long.md), which the short form of fifteen minutes doesn't replace.
+long_form() {
+  [ "${LONG:-0}" = 1 ] || return 0
+  local setting
+  for setting in "$@"; do
+    local name=${setting%%=*}
+    [ -n "${!name:-}" ] || export "${setting?}"
+  done
+  export RESULTS=${RESULTS:-bench/results/$(basename "$0" .sh)-long.md} FORM=", the long form"
+}

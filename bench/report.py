@@ -44,7 +44,7 @@ class Report:
 
     def __init__(self, title, question, versions, notes=()):
         today = datetime.datetime.now(datetime.timezone.utc).date()
-        self.lines = [f"# {title}", "", question, "", f"- {today}, commit {os.environ.get('FLUXD_COMMIT', 'unknown')}, {machine()}", f"- {'; '.join(versions)}"]
+        self.lines = [f"# {title}{os.environ.get('FORM', '')}", "", question, "", f"- {today}, commit {os.environ.get('FLUXD_COMMIT', 'unknown')}, {machine()}", f"- {'; '.join(versions)}"]
         self.lines += [f"- {note}" for note in notes]
         print("\n".join(self.lines[2:]), flush=True)
 
