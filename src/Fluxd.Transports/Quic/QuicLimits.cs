@@ -93,7 +93,7 @@ internal static class QuicLimits
     public const ulong CallAfter = 1_000_000_000;
 
     /// <summary>… but not for ever where nothing moves on them: a stream that waits for events does not keep a phone's radio awake.</summary>
-    public const ulong CallingMax = 60 * CallAfter;
+    public static readonly TimeSpan CallingTime = TimeSpan.FromMinutes(1);
 
     /// <summary>A keep-alive as good as at once.</summary>
     public const ulong NudgeAfter = 1_000_000;

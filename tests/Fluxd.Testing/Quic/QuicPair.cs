@@ -18,7 +18,7 @@ internal sealed class QuicPair : IAsyncDisposable
 
     public QuicPair(
         AdmissionLimits? limits = null, bool portable = false, ReadOnlyMemory<byte> secret = default, IPEndPoint? listenOn = null, TimeSpan? idle = null, ILogger? log = null,
-        QuicWindows? windows = null, long sendBytesMax = QuicLimits.EndpointSendBytesMax)
+        QuicWindows? windows = null, long sendBytesMax = QuicLimits.EndpointSendBytesMax, TimeSpan? callingTime = null)
     {
         var options = new QuicServerOptions
         {
@@ -29,6 +29,7 @@ internal sealed class QuicPair : IAsyncDisposable
             Secret = secret,
             Windows = windows ?? QuicWindows.Whole,
             SendBytesMax = sendBytesMax,
+            CallingTime = callingTime ?? QuicLimits.CallingTime,
             IdleTimeout = idle ?? TimeSpan.FromSeconds(30),
         };
         Server = new QuicEndpoint(UdpSockets.Open(listenOn ?? new IPEndPoint(IPAddress.Loopback, 0), isServer: true, portable), options, log ?? NullLogger.Instance);

@@ -32,6 +32,8 @@ internal sealed unsafe partial class QuicConnection
 
     internal required Pacer Pacer { get; init; }
 
+    internal required TimeSpan CallingTime { get; init; }
+
     internal bool IsDirty { get; set; }
 
     internal ulong? NudgedUntil { get; set; }

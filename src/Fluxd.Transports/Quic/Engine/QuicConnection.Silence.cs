@@ -131,7 +131,7 @@ internal sealed unsafe partial class QuicConnection
 
         var usual = _client is null ? 0 : (ulong)_client.KeepAlive.Ticks * 100; // 0: none
         return NudgedUntil is not null ? QuicLimits.NudgeAfter
-            : _exchanges == 0 || now - _movedAt >= QuicLimits.CallingMax ? usual
+            : _exchanges == 0 || now - _movedAt >= (ulong)CallingTime.Ticks * 100 ? usual
             : usual == 0 ? QuicLimits.CallAfter : Math.Min(usual, QuicLimits.CallAfter);
     }
 

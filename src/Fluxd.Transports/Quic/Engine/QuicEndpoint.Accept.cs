@@ -161,6 +161,7 @@ internal sealed unsafe partial class QuicEndpoint
         var connection = new QuicConnection(this, isServer: true, SockAddress.From(path->local).ToEndPoint(), remote)
         {
             Pacer = PacerFor(_server, remote),
+            CallingTime = _server.CallingTime,
         };
         void* native;
         int result;
@@ -190,7 +191,7 @@ internal sealed unsafe partial class QuicEndpoint
     /// <summary>Begins a connection; its <see cref="QuicConnection.Handshake"/> tells when and whether it stands.</summary>
     public QuicConnection Connect(IPEndPoint remote, QuicClientOptions options)
     {
-        var connection = new QuicConnection(this, isServer: false, LocalEndPoint, remote) { Pacer = PacerFor(options, remote) };
+        var connection = new QuicConnection(this, isServer: false, LocalEndPoint, remote) { Pacer = PacerFor(options, remote), CallingTime = options.CallingTime };
         Post(() => Begin(connection, remote, options));
         return connection;
     }

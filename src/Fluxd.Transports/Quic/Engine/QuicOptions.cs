@@ -27,6 +27,9 @@ internal record QuicTransportOptions
 
     public TimeSpan HandshakeTimeout { get; init; } = QuicLimits.HandshakeTimeout;
 
+    /// <summary>How long a silent peer is called each second while nothing moves on the streams under way.</summary>
+    public TimeSpan CallingTime { get; init; } = QuicLimits.CallingTime;
+
     /// <summary>What a peer may send before it must wait for us.</summary>
     public QuicWindows Windows { get; init; } = QuicWindows.Whole;
 }

@@ -32,6 +32,24 @@ public sealed class SilenceTests
     }
 
     [QuicFact(Timeout = 120_000)]
+    public async Task A_stream_on_which_nothing_comes_outlives_the_change_from_calls_to_keep_alives()
+    {
+        const int Calls = 6; // with the longer pauses between them they last longer than the idle time
+        await using var pair = new QuicPair(idle: TimeSpan.FromSeconds(5), callingTime: TimeSpan.Zero);
+
+        // The change comes while the first call is due, and the server says nothing of its own that would put it off.
+        pair.ClientOptions = pair.ClientOptions with { CallingTime = TimeSpan.FromMilliseconds(900), KeepAlive = TimeSpan.FromMilliseconds(1100) };
+        var (client, server) = await pair.Connect();
+        await QuicPair.OpenStream(client, server);
+        for (var until = client.Calls + Calls; client.Calls < until; await Task.Delay(50))
+        {
+            Assert.Null(client.CloseReason);
+        }
+
+        Assert.Null(server.CloseReason);
+    }
+
+    [QuicFact(Timeout = 120_000)]
     public async Task Silence_is_told_while_something_is_under_way()
     {
         var limit = TimeSpan.FromSeconds(3);
