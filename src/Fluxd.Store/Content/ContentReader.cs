@@ -246,7 +246,8 @@ internal sealed class ContentReader(SqliteCatalog catalog, IPackStore packs)
         }
     }
 
-    private void ReadWhole(in PlannedChunk chunk, Span<byte> raw)
+    /// <summary>As <see cref="ReadChunk"/>, into as many bytes as the chunk has.</summary>
+    internal void ReadWhole(in PlannedChunk chunk, Span<byte> raw)
     {
         using var pack = Open(chunk);
         if (chunk.Codec == ChunkCodec.Raw)

@@ -67,13 +67,13 @@ internal sealed partial class ContentSink : IContentSink
     public long Length { get; private set; }
 
     /// <summary>The uncut end of what it goes on with, before the first call.</summary>
-    internal void TakeTail(byte[] tail)
+    internal void TakeTail(ReadOnlySpan<byte> tail)
     {
         Length += tail.Length;
         if (_store.Spool is null)
         {
             _buffer = _store.Buffers.Rent(Math.Max(ExtentBytes(tight: true), tail.Length));
-            tail.CopyTo(_buffer, 0);
+            tail.CopyTo(_buffer);
             _filled = tail.Length;
         }
         else

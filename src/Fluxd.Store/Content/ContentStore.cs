@@ -1,3 +1,4 @@
+using System.Buffers;
 using Fluxd.Core;
 using Fluxd.Store.Catalog;
 using Fluxd.Store.Catalog.Index;
@@ -50,7 +51,7 @@ internal sealed class ContentStore : IContents
             var sink = new ContentSink(this, scope, ticket, unfinished, takeOver);
             if (unfinished.Tail is { } tail)
             {
-                sink.TakeTail(Reader.ReadChunk(tail));
+                TakeTail(sink, tail);
             }
 
             ticket.Narrow();
@@ -113,6 +114,21 @@ internal sealed class ContentStore : IContents
         }
 
         return runs.Count > most ? runs[..most] : runs;
+    }
+
+    private void TakeTail(ContentSink sink, in PlannedChunk tail)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(tail.Length);
+        try
+        {
+            var bytes = buffer.AsSpan(0, tail.Length);
+            Reader.ReadWhole(tail, bytes);
+            sink.TakeTail(bytes);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     public async ValueTask<byte[]> ReadChunkAsync(long chunk, CancellationToken ct)

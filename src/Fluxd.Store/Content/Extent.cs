@@ -135,9 +135,10 @@ internal sealed class Extent
 
         // What this call appends: ids in a row, as nobody else's write runs meanwhile.
         var (fresh, end) = (0L, 0L);
+        Func<long, long?> next = Next; // once, not for each chunk
         for (var i = 0; i < ids.Length; i++)
         {
-            if (Find(transaction, _chunks[i], Next) is { } known)
+            if (Find(transaction, _chunks[i], next) is { } known)
             {
                 ids[i] = known;
                 StoreMetrics.KnownChunk(_chunks[i].Length);

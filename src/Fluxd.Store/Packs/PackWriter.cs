@@ -6,7 +6,7 @@ namespace Fluxd.Store.Packs;
 internal sealed class PackWriter(IDiskFile file, long pack, StoreIdentity identity) : IPackWriter
 {
     private readonly List<TrailerInfo> _trailers = [];
-    private List<ChunkEntry> _open = [];
+    private readonly List<ChunkEntry> _open = []; // room for as many as the biggest group had
     private long _segmentStart;
     private bool _isSealed;
 
@@ -50,7 +50,7 @@ internal sealed class PackWriter(IDiskFile file, long pack, StoreIdentity identi
             PayloadLength = Length - _segmentStart,
             Offset = PackLayout.Align(Length),
             Previous = _trailers.Count == 0 ? TrailerInfo.NoPrevious : _trailers[^1].Offset,
-            Chunks = _open,
+            Chunks = [.. _open],
             JournalLength = journal.Length,
         };
         if (trailer.Length > StoreLimits.TrailerBytesMax)
@@ -58,7 +58,7 @@ internal sealed class PackWriter(IDiskFile file, long pack, StoreIdentity identi
         // Padding before the trailer is a hole of zeros: the file grows past it.
         Write(TrailerFormat.Encode(trailer, journal, identity), trailer.Offset);
         _trailers.Add(trailer);
-        _open = [];
+        _open.Clear();
         Length = _segmentStart = trailer.End;
         return trailer;
     }

@@ -94,7 +94,7 @@ internal sealed class UploadHold(UploadSessions sessions, UploadId id, UploadSes
 
     /// <summary>Runs alone until disposed.</summary>
     /// <exception cref="FluxException">Fenced: a newer writer took over.</exception>
-    public async ValueTask<IDisposable> StepAsync(CancellationToken ct)
+    public async ValueTask<Step> StepAsync(CancellationToken ct)
     {
         await session.Gate.WaitAsync(ct);
         if (IsCurrent)
@@ -117,7 +117,8 @@ internal sealed class UploadHold(UploadSessions sessions, UploadId id, UploadSes
         }
     }
 
-    private sealed class Step(SemaphoreSlim gate) : IDisposable
+    /// <summary>No object: there is one for each piece that arrives.</summary>
+    internal readonly struct Step(SemaphoreSlim gate) : IDisposable
     {
         public void Dispose() => gate.Release();
     }

@@ -4,6 +4,7 @@ using System.Text;
 using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
 using Fluxd.Core.Net;
+using Fluxd.Core.Uploads;
 using Fluxd.Transports.Quic;
 using Fluxd.Transports.Quic.Client;
 using Fluxd.Transports.Quic.Protocol;
@@ -12,10 +13,10 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Fluxd.Testing.Quic;
 
-/// <summary>The whole QUIC frontend on a port of its own, over files in memory unless a test brings others for reading.</summary>
+/// <summary>The whole QUIC frontend on a port of its own, over files and uploads in memory unless a test brings others.</summary>
 public sealed class QuicServerFixture : IAsyncDisposable
 {
-    private QuicServerFixture(Action<IApplicationBuilder>? http, IPEndPoint? listen, Socket? inherited, string engine, IFiles? files)
+    private QuicServerFixture(Action<IApplicationBuilder>? http, IPEndPoint? listen, Socket? inherited, string engine, IFiles? files, IUploads? uploads)
     {
         Files = new MemoryFiles();
         Uploads = new MemoryUploads(Files);
@@ -33,7 +34,7 @@ public sealed class QuicServerFixture : IAsyncDisposable
             {
                 Authenticator = User,
                 Files = files ?? Files,
-                Uploads = Uploads,
+                Uploads = uploads ?? Uploads,
                 Chunks = Uploads,
                 Feed = Feed,
                 Loggers = NullLoggerFactory.Instance,
@@ -56,9 +57,9 @@ public sealed class QuicServerFixture : IAsyncDisposable
     public IPEndPoint EndPoint => Frontend.Bound[0];
 
     public static async Task<QuicServerFixture> Start(
-        Action<IApplicationBuilder>? http = null, IPEndPoint? listen = null, Socket? inherited = null, string engine = "auto", IFiles? files = null)
+        Action<IApplicationBuilder>? http = null, IPEndPoint? listen = null, Socket? inherited = null, string engine = "auto", IFiles? files = null, IUploads? uploads = null)
     {
-        var fixture = new QuicServerFixture(http, listen, inherited, engine, files);
+        var fixture = new QuicServerFixture(http, listen, inherited, engine, files, uploads);
         await fixture.Frontend.StartAsync(CancellationToken.None);
         return fixture;
     }

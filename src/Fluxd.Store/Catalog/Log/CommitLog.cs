@@ -248,20 +248,19 @@ internal sealed class CommitLog : IDisposable
             // Asking first makes the pack, so that a failure knows whom to abandon.
             var writer = lane.CurrentFor(payload.Length);
             _touched.TryAdd(writer, writer.Length);
-            var chunks = log._joined.ToArray();
-            log._joined.Clear();
             if (_open.TryGetValue(writer, out var open) && open.NextId != firstId)
             {
                 Finish(writer, default);
             }
 
-            writer.Append(payload, chunks);
+            writer.Append(payload, CollectionsMarshal.AsSpan(log._joined));
             if (!_open.TryGetValue(writer, out var segment))
             {
                 _open.Add(writer, segment = new OpenSegment { FirstId = firstId, NextId = firstId });
             }
 
-            segment.NextId += chunks.Length;
+            segment.NextId += log._joined.Count;
+            log._joined.Clear();
         }
 
         private void Finish(IPackWriter writer, ReadOnlySpan<byte> record)
