@@ -108,6 +108,14 @@ public sealed partial class MemoryFiles
             }
         }
 
+        public ValueTask<ContentDigest?> FindDigestAsync(DigestAlgorithm algorithm, CancellationToken ct)
+        {
+            lock (files._gate)
+            {
+                return new(node.Pending is null ? files._digests.GetValueOrDefault((node.Id, node.Version, algorithm)) : null);
+            }
+        }
+
         public ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct)
         {
             lock (files._gate)

@@ -34,6 +34,9 @@ public interface IOpenFile : IAsyncDisposable
     /// </summary>
     ValueTask<IReadOnlyList<ChunkRef>> ChunksAsync(long offset, CancellationToken ct) => new([]);
 
+    /// <summary>A digest of exactly the committed content that this handle reads, where it is known already; null also while somebody writes.</summary>
+    ValueTask<ContentDigest?> FindDigestAsync(DigestAlgorithm algorithm, CancellationToken ct) => new((ContentDigest?)null);
+
     /// <summary>Takes all bytes; returns when they are accepted (not durable). Sequential writes stream into the chunker.</summary>
     /// <exception cref="FluxException">QuotaExceeded, NoSpace, Fenced, Denied (not opened for writing).</exception>
     ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct);

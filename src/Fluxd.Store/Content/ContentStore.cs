@@ -1,5 +1,6 @@
 using System.Buffers;
 using Fluxd.Core;
+using Fluxd.Core.Files;
 using Fluxd.Store.Catalog;
 using Fluxd.Store.Catalog.Index;
 using Fluxd.Store.Catalog.References;
@@ -12,6 +13,7 @@ namespace Fluxd.Store.Content;
 /// <summary>Bytes in and out: cuts and stores what is written, finds and checks what is read. Thread-safe.</summary>
 internal sealed class ContentStore : IContents
 {
+    private readonly KnownDigests _digests;
     private int _lanesTaken;
 
     /// <param name="spool">Where sinks that wait for memory put what they have; without one nobody waits, and the budget is only aimed at.</param>
@@ -19,6 +21,7 @@ internal sealed class ContentStore : IContents
     {
         Catalog = catalog;
         Reader = new ContentReader(catalog, packs);
+        _digests = new KnownDigests(catalog);
         Compression = compression;
         Spool = spool;
         Buffers = new BufferPool(bufferBytes ?? ContentLimits.BufferBytesMax);
@@ -98,6 +101,8 @@ internal sealed class ContentStore : IContents
 
     public ValueTask<int> ReadSomeAsync(long content, long offset, Memory<byte> buffer, CutChunk cut, CancellationToken ct) =>
         Reader.ReadSomeAsync(content, offset, buffer, cut, ct);
+
+    public ValueTask<ContentDigest?> FindDigestAsync(long content, DigestAlgorithm algorithm, CancellationToken ct) => _digests.FindAsync(content, algorithm, ct);
 
     public async ValueTask<IReadOnlyList<ContentChunk>> ChunksAsync(long content, long offset, CancellationToken ct)
     {

@@ -81,6 +81,13 @@ internal sealed class FileHandle(
         return ((ISettled)this).Settled is { } settled ? await writing.Contents.RecipeAsync(settled.Content, offset, ct) : [];
     }
 
+    public async ValueTask<ContentDigest?> FindDigestAsync(DigestAlgorithm algorithm, CancellationToken ct)
+    {
+        Need(OpenAccess.Read, "reading");
+        using var reading = file.Own is null ? null : writing.Contents.Holds.TakeWide();
+        return ((ISettled)this).Settled is { Content: > 0 } settled ? await writing.Contents.FindDigestAsync(settled.Content, algorithm, ct) : null;
+    }
+
     public async ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct)
     {
         Need(OpenAccess.Write, "writing");

@@ -6,6 +6,9 @@ internal static class FilesLimits
     /// <summary>Paths whose way is remembered until the next commit, at about half a KiB each.</summary>
     public const int KnownWalks = 4096;
 
+    /// <summary>Digests that were asked for, at about 300 bytes each.</summary>
+    public const int KnownDigests = 4096;
+
     /// <summary>Nodes that one call copies or removes in one transaction: it holds the committer, and everybody waits meanwhile.</summary>
     public const int TreeNodesMax = 1_000_000;
 

@@ -37,6 +37,9 @@ internal interface IContents
     /// </summary>
     ValueTask<int> ReadSomeAsync(long content, long offset, Memory<byte> buffer, CutChunk cut, CancellationToken ct);
 
+    /// <summary>A digest of the whole sealed content, where it is known.</summary>
+    ValueTask<ContentDigest?> FindDigestAsync(long content, DigestAlgorithm algorithm, CancellationToken ct);
+
     /// <summary>Some of the content's chunks, beginning with the one that holds the offset; none at the end.</summary>
     ValueTask<IReadOnlyList<ContentChunk>> ChunksAsync(long content, long offset, CancellationToken ct);
 

@@ -28,6 +28,8 @@ internal sealed class PastHandle(IContents contents, NodeInfo node, long content
 
     public ValueTask<IReadOnlyList<ChunkRef>> ChunksAsync(long offset, CancellationToken ct) => contents.RecipeAsync(content, offset, ct);
 
+    public ValueTask<ContentDigest?> FindDigestAsync(DigestAlgorithm algorithm, CancellationToken ct) => contents.FindDigestAsync(content, algorithm, ct);
+
     public ValueTask WriteAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken ct) => throw ReadOnly();
 
     public ValueTask TruncateAsync(long size, CancellationToken ct) => throw ReadOnly();

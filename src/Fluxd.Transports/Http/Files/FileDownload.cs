@@ -116,7 +116,7 @@ internal static class FileDownload
 
     /// <summary>
     /// The digest of the whole file: sent when the index knows it, and when a client wants it and it costs little.
-    /// Of old versions only what is asked for, because the index knows the current one.
+    /// It is that of the content which is sent, whatever the name shows meanwhile. Of old versions only what is asked for.
     /// </summary>
     private static async Task AddReprDigestAsync(Exchange x, IOpenFile file, NodeInfo node, CancellationToken ct)
     {
@@ -128,7 +128,7 @@ internal static class FileDownload
         }
 
         var algorithm = wanted ?? DigestAlgorithm.Sha256;
-        var digest = isOld ? null : await x.Services.Files.FindDigestAsync(x.Who, x.Path, algorithm, ct);
+        var digest = await file.FindDigestAsync(algorithm, ct);
         if (digest is null && wanted is not null && node.Size <= HttpLimits.DigestOnDemandBytesMax)
         {
             digest = await FileSender.DigestAsync(file, new SentRange(0, node.Size - 1), algorithm, ct);

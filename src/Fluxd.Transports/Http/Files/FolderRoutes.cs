@@ -218,7 +218,7 @@ internal static class FolderRoutes
             ?? throw FluxException.Invalid("\"algorithm\" must be sha-256, sha-512, sha-1 or md5.");
         await using var file = await x.Services.Files.OpenAsync(x.Who, x.Path, new OpenRequest { Access = OpenAccess.Read, Frontend = "http" }, ct);
         var node = await file.StatAsync(ct);
-        var digest = await x.Services.Files.FindDigestAsync(x.Who, x.Path, algorithm, ct);
+        var digest = await file.FindDigestAsync(algorithm, ct);
         if (digest is null)
         {
             digest = await FileSender.DigestAsync(file, new SentRange(0, node.Size - 1), algorithm, ct);

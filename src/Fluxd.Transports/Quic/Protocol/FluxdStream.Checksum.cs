@@ -14,7 +14,7 @@ internal sealed partial class FluxdStream
         var path = new FrameReader(fields.Span).Path();
         await using var file = await Files.OpenAsync(who, path, new OpenRequest { Access = OpenAccess.Read, Frontend = QuicFrontend.FrontendName }, ct);
         var node = await file.StatAsync(ct);
-        var digest = await Files.FindDigestAsync(who, path, DigestAlgorithm.Sha256, ct);
+        var digest = await file.FindDigestAsync(DigestAlgorithm.Sha256, ct);
         if (digest is null)
         {
             digest = new ContentDigest(DigestAlgorithm.Sha256, await HashAsync(file, node.Size, ct));

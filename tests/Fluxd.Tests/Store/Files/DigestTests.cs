@@ -49,5 +49,40 @@ public sealed class DigestTests : TreesFixture
         Assert.Null(await Find("/c"));
     }
 
+    [Fact(Timeout = TimeoutMs)]
+    public async Task A_reader_gets_the_digest_of_what_it_reads_though_the_name_shows_something_else_meanwhile()
+    {
+        await Put("/a", "old");
+        await using var file = await Trees.Files.OpenAsync(Anna, P("/a"), Reading, Ct);
+        await Put("/a", "new");
+        Assert.Equal(SHA256.HashData("old"u8), (await file.FindDigestAsync(DigestAlgorithm.Sha256, Ct))!.Value.ToArray());
+        await using var next = await Trees.Files.OpenAsync(Anna, P("/a"), Reading, Ct);
+        Assert.Equal(SHA256.HashData("new"u8), (await next.FindDigestAsync(DigestAlgorithm.Sha256, Ct))!.Value.ToArray());
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task That_there_is_none_holds_until_somebody_computed_it()
+    {
+        var node = await Put("/a", "x");
+        await using var file = await Trees.Files.OpenAsync(Anna, P("/a"), Reading, Ct);
+        Assert.Null(await file.FindDigestAsync(DigestAlgorithm.Md5, Ct));
+        Assert.Null(await file.FindDigestAsync(DigestAlgorithm.Md5, Ct));
+        await Trees.Files.RememberDigestAsync(Anna, P("/a"), node.Version, new ContentDigest(DigestAlgorithm.Md5, new byte[16]), Ct);
+        Assert.Equal(new byte[16], (await file.FindDigestAsync(DigestAlgorithm.Md5, Ct))!.Value.ToArray());
+    }
+
+    [Fact(Timeout = TimeoutMs)]
+    public async Task Who_writes_gets_none_until_it_is_committed()
+    {
+        await Put("/a", "old");
+        await using var file = await Trees.Files.OpenAsync(Anna, P("/a"), new OpenRequest { Access = OpenAccess.Read | OpenAccess.Write }, Ct);
+        await file.WriteAsync(0, "new"u8.ToArray(), Ct);
+        Assert.Null(await file.FindDigestAsync(DigestAlgorithm.Sha256, Ct));
+        await file.FsyncAsync(Ct);
+        Assert.Equal(SHA256.HashData("new"u8), (await file.FindDigestAsync(DigestAlgorithm.Sha256, Ct))!.Value.ToArray());
+    }
+
+    private static OpenRequest Reading => new() { Access = OpenAccess.Read, Frontend = "http" };
+
     private ValueTask<ContentDigest?> Find(string path) => Trees.Files.FindDigestAsync(Anna, P(path), DigestAlgorithm.Sha256, Ct);
 }
