@@ -46,7 +46,7 @@ public sealed class StoreAllocationTests(ITestOutputHelper output) : IAsyncLifet
     /// <summary>Its rows in the extent, the group's log record and the newest hashes, and its share of both ends of the file, some 850 bytes. A packet of 32 KiB that allocated 120 would add 275, a read of 4 KiB over HTTP that allocated 24 would add 430.</summary>
     private const double StoredChunkMax = 1100;
 
-    /// <summary>As a stored chunk, with more requests and groups, or now and then a block of 32 KiB where more is under way than ever before. A read of 4 KiB that allocated 24 would add 430, a datagram 1,400.</summary>
+    /// <summary>As a stored chunk, and now and then a block of 32 KiB where more is under way than ever before. A datagram that allocated 24 would add 1,400.</summary>
     private const double UploadedChunkMax = 1300;
 
     /// <summary>
@@ -225,7 +225,7 @@ public sealed class StoreAllocationTests(ITestOutputHelper output) : IAsyncLifet
         var body = new NewBytes();
         var files = 0;
 
-        await AssertPerChunk(UploadedChunkMax, async () =>
+        await AssertPerChunk(StoredChunkMax, async () =>
         {
             var upload = await _trees.Uploads.CreateAsync(People.Anna, Request($"/patch-{files++}"), CancellationToken.None);
             for (var part = 0; part < Parts; part++)
