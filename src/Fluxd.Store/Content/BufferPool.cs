@@ -17,6 +17,7 @@ internal sealed class BufferPool
 {
     private readonly Lock _lock = new();
     private readonly long _bytesMax;
+    private readonly ITimer _calm;
     private readonly Dictionary<int, Shelf> _spare = []; // by length
     private readonly LinkedList<Waiter> _waiters = [];
     private readonly LinkedList<IBufferHolder> _idle = [];
@@ -26,8 +27,14 @@ internal sealed class BufferPool
     private long _rented;
     private long _returning;
     private long _wanted;
+    private long _rentedMost;
+    private bool _awaitsCalm;
 
-    internal BufferPool(long bytesMax) => _bytesMax = Math.Max(bytesMax, ContentLimits.LargestNeed);
+    internal BufferPool(long bytesMax, TimeProvider? time = null)
+    {
+        _bytesMax = Math.Max(bytesMax, ContentLimits.LargestNeed);
+        _calm = (time ?? TimeProvider.System).CreateTimer(_ => ShedWhenCalm(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
 
     internal long Rented => Interlocked.Read(ref _rented);
 
@@ -123,16 +130,13 @@ internal sealed class BufferPool
                 ShelfOf(buffer.Length).Buffers.Push(buffer);
             }
 
-            if (_rented <= _bytesMax / 16)
+            if (_spareBytes > SpareInCalm && !_awaitsCalm)
             {
-                // A burst is over: half of its buffers go back to the runtime. One big upload after another needs the rest.
-                Shed(_bytesMax / 2);
+                AwaitCalm();
             }
 
             Serve();
         }
-
-        CollectShed();
     }
 
     /// <summary>These bytes come back by themselves: nobody needs to be pressed for them.</summary>
@@ -221,6 +225,7 @@ internal sealed class BufferPool
     private void Charge(int length)
     {
         _rented += length;
+        _rentedMost = Math.Max(_rentedMost, _rented);
         Peak = Math.Max(Peak, _rented);
     }
 
@@ -241,6 +246,36 @@ internal sealed class BufferPool
 
         CollectShed();
         return GC.AllocateUninitializedArray<byte>(length);
+    }
+
+    /// <summary>What one big upload after another needs.</summary>
+    private long SpareInCalm => _bytesMax / 2;
+
+    private void AwaitCalm()
+    {
+        (_awaitsCalm, _rentedMost) = (true, _rented);
+        _calm.Change(ContentLimits.SparesKeptFor, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>
+    /// A burst is over when for a while no more was out at once than stays spare: the rest goes back to the runtime. Not
+    /// sooner: of uploads that come one by one each would make its buffers anew, and have those of the last one collected.
+    /// </summary>
+    private void ShedWhenCalm()
+    {
+        lock (_lock)
+        {
+            _awaitsCalm = false;
+            if (_rentedMost > SpareInCalm)
+            {
+                AwaitCalm();
+                return;
+            }
+
+            Shed(SpareInCalm);
+        }
+
+        CollectShed();
     }
 
     private Shelf ShelfOf(int length)

@@ -27,6 +27,9 @@ internal static class ContentLimits
     /// <summary>Buffers that were let go, in bytes, before the runtime is told to collect them: a quarter of the budget.</summary>
     public const long ShedBytesMax = 10 << 20;
 
+    /// <summary>After a burst of uploads, before half of their buffers are let go: longer than the pauses of somebody who uploads one file after another.</summary>
+    public static readonly TimeSpan SparesKeptFor = TimeSpan.FromSeconds(10);
+
     /// <summary>
     /// Extents of one sink that are being hashed, compressed or committed while the next one fills. Some of them wait for a
     /// sync while the others are hashed: with three of them a big file took a quarter longer. All six are half the budget.

@@ -4,7 +4,7 @@ using Fluxd.LoadTests.Reports;
 
 namespace Fluxd.LoadTests.Scenarios;
 
-/// <summary>load --fluxd FOLDER --fluxctl FOLDER --out FOLDER [--long] [--only NAME] [--seed N] [--no-quic]</summary>
+/// <summary>load --fluxd FOLDER --fluxctl FOLDER --out FOLDER [--long] [--only NAME|NAME] [--seed N] [--no-quic]</summary>
 internal static class LoadCommand
 {
     public static async Task<int> RunAsync(string[] arguments)
@@ -19,8 +19,8 @@ internal static class LoadCommand
         {
             var places = new Places(work.FullName, [Path.GetFullPath(Option("fluxd", "."))], Path.GetFullPath(Option("fluxctl", ".")));
             await using var site = await Site.StartAsync(places, !arguments.Contains("--no-quic"));
-            var only = Option("only", "");
-            var cases = Cases(site, scale).Where(one => one.Scenario.Name.Contains(only, StringComparison.Ordinal)).ToList();
+            var only = Option("only", "").Split('|');
+            var cases = Cases(site, scale).Where(one => only.Any(name => one.Scenario.Name.Contains(name, StringComparison.Ordinal))).ToList();
             using var bound = new CancellationTokenSource(scale.TimeMax);
             var title = "fluxd under load" + (scale.IsLong ? "" : ", the short form") + (site.HasQuic ? "" : ", without QUIC: its steps went by HTTPS");
             var report = await new LoadRun(site, seed, Console.Out).RunAsync(title, cases, bound.Token);
