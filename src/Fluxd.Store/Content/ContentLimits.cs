@@ -32,7 +32,7 @@ internal static class ContentLimits
 
     /// <summary>
     /// Extents of one sink that are being hashed, compressed or committed while the next one fills. Some of them wait for a
-    /// sync while the others are hashed: with three of them a big file took a quarter longer. All six are half the budget.
+    /// sync while the others are hashed: with three of them a big file took a quarter longer. With the one that fills they are 24 MiB of the budget.
     /// </summary>
     public const int ExtentsInFlight = 5;
 

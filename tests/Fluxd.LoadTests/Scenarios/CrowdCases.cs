@@ -29,8 +29,9 @@ internal sealed class CrowdCases(Site site, Scale scale)
     }
 
     /// <summary>
-    /// A row of the user table: so many accounts, each doing something every ten seconds on average. The table's upper
-    /// rows are for more processors than the two that every run of this has: their users are halved with them.
+    /// A row of the user table: so many accounts, each doing something every ten seconds on average. The table's last row is
+    /// for more processors than the two that every run of this has, and here the clients work on the same two: a fifth of
+    /// its users is what they carry. Its memory stays the table's.
     /// </summary>
     public LoadCase Row(string row, int users, int ceilingMiB) => new(new Scenario(
         $"user table, {row}",
@@ -38,7 +39,7 @@ internal sealed class CrowdCases(Site site, Scale scale)
         user => ActAsync(user, users))
     {
         WarmUp = TimeSpan.Zero,
-        Simulations = [new InjectPerSecond(Math.Min(users / 10.0, scale.Of(60, 500)), TimeSpan.FromSeconds(scale.Of(3, 60)), CopiesMax: 1000)],
+        Simulations = [new InjectPerSecond(Math.Min(users / 10.0, scale.Of(60, 200)), TimeSpan.FromSeconds(scale.Of(3, 60)), CopiesMax: 1000)],
         Init = ct => site.NeedUsersAsync(users, ct),
     })
     {

@@ -45,7 +45,7 @@ internal static class LoadCommand
         [
             single.Upload(), single.Resumed(), single.Download(), single.Ranges(), single.SmallFiles(), single.Listing(), single.Delta(), single.Anonymous(), single.Mixed(),
             crowd.Idle(), crowd.Feed(), crowd.Hundred(),
-            crowd.Row("fewer than 100", 99, 512), crowd.Row("100 to 1,000", scale.Of(200, 1000), 1024), crowd.Row("1,000 to 10,000, halved", scale.Of(400, 5000), 2048),
+            crowd.Row("fewer than 100", 99, 512), crowd.Row("100 to 1,000", scale.Of(200, 1000), 1024), crowd.Row("1,000 to 10,000, a fifth of them", scale.Of(400, 2000), 2048),
             single.MixedAgain(),
         ];
     }

@@ -21,8 +21,7 @@ internal sealed class TestTrees : IAsyncDisposable
     private readonly Dictionary<long, List<FolderGrant>> _grants = [];
 
     /// <param name="wrap">Puts something between the packs and the disk: to fail, count or hold its operations.</param>
-    /// <param name="bufferBytes">The memory of all that is written; the product's where none is given.</param>
-    public TestTrees(TimeProvider? clock = null, Func<IDisk, IDisk>? wrap = null, long packBytes = StoreLimits.PackBytes, long? bufferBytes = null)
+    public TestTrees(TimeProvider? clock = null, Func<IDisk, IDisk>? wrap = null, long packBytes = StoreLimits.PackBytes)
     {
         Clock = clock ?? TimeProvider.System;
         IDisk disk = new LocalDisk(_folder.FullName);
@@ -38,7 +37,7 @@ internal sealed class TestTrees : IAsyncDisposable
             }
         });
         Spool.Clear();
-        Contents = new ContentStore(Catalog, Packs, CompressionMode.Auto, Spool, bufferBytes);
+        Contents = new ContentStore(Catalog, Packs, CompressionMode.Auto, Spool);
         var signal = new ChangeSignal(0);
         Trees = new Trees(Catalog, new AccountView(id => _users.GetValueOrDefault(id), GrantsOf), new ChangeLog(signal), Clock);
         Feed = new ChangeFeed(Trees, signal);

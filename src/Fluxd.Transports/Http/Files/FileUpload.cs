@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using Fluxd.Core;
@@ -60,9 +61,12 @@ internal static class FileUpload
     {
         var files = x.Services.Files;
         var expected = Expected(x);
-        var body = await SmallBody.ReadAsync(x.Request.BodyReader, (int)x.Request.ContentLength!.Value, ct);
+        var length = (int)x.Request.ContentLength!.Value;
+        var rented = ArrayPool<byte>.Shared.Rent(length);
+        var body = rented.AsMemory(0, length);
+        await SmallBody.ReadAsync(x.Request.BodyReader, body, ct);
         Verify(expected, body.Span);
-        x.Begin("upload").Accepted(body.Length);
+        x.Begin("upload").Accepted(length);
         var existed = await ExistsAsync(x, ct);
         var request = new OpenRequest
         {
@@ -74,6 +78,7 @@ internal static class FileUpload
             Attributes = Attributes(x),
         };
         var file = await OpenAsync(files, x, request, ct);
+        NodeInfo node;
         await using (file)
         {
             var started = Stopwatch.GetTimestamp();
@@ -83,10 +88,12 @@ internal static class FileUpload
                 await file.SetAttributesAsync(attributes, ct);
             }
 
-            var node = await file.CloseAsync(ct);
-            x.Transfer.Durable(body.Length, Stopwatch.GetElapsedTime(started));
-            return (node, existed);
+            node = await file.CloseAsync(ct);
+            x.Transfer.Durable(length, Stopwatch.GetElapsedTime(started));
         }
+
+        ArrayPool<byte>.Shared.Return(rented); // only where all went well: then nobody looks at it any more
+        return (node, existed);
     }
 
     private static async Task<IOpenFile> OpenAsync(IFiles files, Exchange x, OpenRequest request, CancellationToken ct)

@@ -9,20 +9,26 @@ internal static class SmallBody
 {
     public static async ValueTask<ReadOnlyMemory<byte>> ReadAsync(PipeReader reader, int length, CancellationToken ct)
     {
-        if (length == 0)
+        var bytes = new byte[length];
+        await ReadAsync(reader, bytes, ct);
+        return bytes;
+    }
+
+    public static async ValueTask ReadAsync(PipeReader reader, Memory<byte> body, CancellationToken ct)
+    {
+        if (body.Length == 0)
         {
-            return ReadOnlyMemory<byte>.Empty;
+            return;
         }
 
-        var result = await reader.ReadAtLeastAsync(length, ct);
-        if (result.Buffer.Length < length)
+        var result = await reader.ReadAtLeastAsync(body.Length, ct);
+        if (result.Buffer.Length < body.Length)
         {
             reader.AdvanceTo(result.Buffer.End);
             throw FluxException.Invalid("The body ended before its Content-Length.");
         }
 
-        var bytes = result.Buffer.Slice(0, length).ToArray();
-        reader.AdvanceTo(result.Buffer.GetPosition(length));
-        return bytes;
+        result.Buffer.Slice(0, body.Length).CopyTo(body.Span);
+        reader.AdvanceTo(result.Buffer.GetPosition(body.Length));
     }
 }
