@@ -28,7 +28,20 @@ public sealed partial class BenchmarkPageTests
         }
     }
 
+    [Fact]
+    public void Every_script_has_its_question_in_the_guide()
+    {
+        var guide = File.ReadAllText(Repository.PathOf("docs", "proof.md"));
+        var asked = GuideRow().Matches(guide).Select(row => row.Groups[1].Value).Order(StringComparer.Ordinal);
+        var scripts = Directory.GetFiles(Repository.PathOf("bench"), "*.sh").Select(script => Path.GetFileNameWithoutExtension(script))
+            .Except(["lib", "make-dataset"]).Order(StringComparer.Ordinal);
+        Assert.Equal(scripts, asked);
+    }
+
     private static string[] Written(string folder) => Directory.GetFiles(Repository.PathOf("bench", folder), "*.md");
+
+    [GeneratedRegex("^\\| `([a-z]+)` \\|", RegexOptions.Multiline)]
+    private static partial Regex GuideRow();
 
     [GeneratedRegex("^#", RegexOptions.Multiline)]
     private static partial Regex HeadingMark();
