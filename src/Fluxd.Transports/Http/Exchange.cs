@@ -6,6 +6,7 @@ using Fluxd.Core.Accounts;
 using Fluxd.Core.Files;
 using Fluxd.Core.Transfers;
 using Fluxd.Transports.Http.Wire;
+using Fluxd.Transports.Net;
 using Microsoft.AspNetCore.Http;
 
 namespace Fluxd.Transports.Http;
@@ -137,12 +138,19 @@ internal sealed class Exchange(HttpApi api, HttpContext http, Route route, strin
         Response.StatusCode = status;
         Response.ContentType = "application/json";
         Response.Headers.CacheControl = "no-store";
-        var bytes = JsonSerializer.SerializeToUtf8Bytes(value, type);
+        var bytes = new PooledBytes();
+        await using (var json = new Utf8JsonWriter(bytes))
+        {
+            JsonSerializer.Serialize(json, value, type);
+        }
+
         Response.ContentLength = bytes.Length;
         if (!IsHead)
         {
-            await Response.Body.WriteAsync(bytes, ct);
+            await Response.Body.WriteAsync(bytes.Written, ct);
         }
+
+        bytes.Dispose();
     }
 
     public Task AnswerAsync(int status)

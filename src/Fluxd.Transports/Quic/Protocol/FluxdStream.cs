@@ -172,6 +172,7 @@ internal sealed partial class FluxdStream(FluxdConnection connection, Connection
     {
         _hasAnswered = true;
         await WriteAsync(frame.Finish(), ct);
+        frame.Dispose();
     }
 
     /// <summary>False when the client reads no more.</summary>

@@ -1,13 +1,14 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
+using Fluxd.Transports.Net;
 
 namespace Fluxd.Transports.Quic.Protocol;
 
 /// <summary>Builds one frame: big-endian integers, byte strings with a four-byte length.</summary>
-internal sealed class FrameWriter
+internal sealed class FrameWriter : IDisposable
 {
-    private readonly ArrayBufferWriter<byte> _bytes = new(256);
+    private readonly PooledBytes _bytes = new();
 
     /// <param name="kind">The operation of a request, the status of an answer.</param>
     public FrameWriter(byte kind)
@@ -52,8 +53,11 @@ internal sealed class FrameWriter
     /// <summary>The whole frame. Nothing may be added afterwards.</summary>
     public ReadOnlyMemory<byte> Finish()
     {
-        var frame = System.Runtime.InteropServices.MemoryMarshal.AsMemory(_bytes.WrittenMemory);
+        var frame = _bytes.Written;
         BinaryPrimitives.WriteInt32BigEndian(frame.Span, frame.Length - FluxdProtocol.LengthBytes);
         return frame;
     }
+
+    /// <summary>The frame is sent: nobody looks at it any more.</summary>
+    public void Dispose() => _bytes.Dispose();
 }
